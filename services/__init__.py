@@ -1,0 +1,1 @@
+"""The five services, and (in `services.embedded`) the program that runs them in one process."""

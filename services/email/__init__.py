@@ -1,0 +1,1 @@
+"""Answers email requests with personalised marketing emails."""

@@ -1,0 +1,1 @@
+"""Runs all five services in one process on files; home of the command line."""

@@ -1,0 +1,1 @@
+"""Gives frontends one API, a page, and answers over the bus."""

@@ -1,0 +1,1 @@
+"""Takes events from shops over HTTP, validates them and publishes them."""

@@ -1,0 +1,1 @@
+"""Answers board requests with vision boards."""

@@ -1,0 +1,78 @@
+"""The bus: durable, ordered, partitioned topics. Engines: `sqlite` (embedded); `kafka` and `faust` (distributed)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is published: bytes, with a key that decides the partition."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """Where a message stands. `log` names the log itself: one made anew is another log, from offset 0 again."""
+
+    log: str
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A message as read back: where it stands, and when the log took it (milliseconds since the epoch)."""
+
+    position: Position
+    message: Message
+    appended_at: int
+
+
+# Takes one partition's records in order. Returning means: done with all of them, advance. Raising TransientError means:
+# offer the very same records again, later. Nothing else may be raised (`dispatch` sees to that).
+BatchHandler = Callable[[Sequence[Record]], None]
+
+
+class Subscription(Protocol):
+    """A running consumer."""
+
+    def progress(self) -> float:
+        """Return seconds since the consumer last polled or finished a batch: a wedged one shows here."""
+
+    def stop(self, timeout: float = 20.0) -> None:
+        """Finish the batch in hand and stop; what was not finished is offered to the next consumer."""
+
+
+class Bus(Protocol):
+    """Publishes, subscribes and reads back. Thread-safe."""
+
+    def publish(self, messages: Sequence[Message]) -> list[Position]:
+        """Append messages, all or none where they share a partition; on return they are durable (fsync, or acks=all).
+
+        Raises:
+            UnavailableError: nothing was taken.
+            OutcomeUnknownError: some may have been taken; publish them again, the ledger knows repeats.
+        """
+
+    def subscribe(self, group: str, topics: Sequence[str], handler: BatchHandler, *, batch: int = 500) -> Subscription:
+        """Offer every record of the topics to the handler, from where the group stands (at first: the beginning)."""
+
+    def read(self, topic: str, partition: int, start: int, limit: int) -> list[Record]:
+        """Return up to `limit` records from offset `start` on; for catching up and for looking at dead letters."""
+
+    def ends(self, topic: str) -> list[Position]:
+        """Return, for each partition, the position that the next record will get."""
+
+    def lag(self, group: str, topics: Sequence[str]) -> int:
+        """Return how many records the group has yet to finish."""
+
+    def close(self) -> None:
+        """Stop every subscription and let go of the engine."""

@@ -1,0 +1,1 @@
+"""The events, requests and topics that services agree on."""

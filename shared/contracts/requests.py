@@ -1,0 +1,117 @@
+"""What marketing asks for and gets: email and board requests, what came of them, and the reply to who asked."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from shared.contracts.values import Id, Model, Moment
+
+
+class EmailRequested(Model):
+    """Make an email for a user. The request id names the result: asked twice, made once."""
+
+    type: ClassVar[str] = "com.tastegraph.email.requested.v1"
+
+    request_id: Id
+    user_id: Id
+    template: Id | None = None  # "name" or "name@version"; none: chosen by what is known of the user
+    at: Moment | None = None  # ignore what came later
+    preview: bool = False  # made and replied, but neither stored nor published
+
+
+class TemplateCheckRequested(Model):
+    """Say whether a shop's template may be published: rendered in the sandbox with sample data, and linted."""
+
+    type: ClassVar[str] = "com.tastegraph.template.check-requested.v1"
+
+    request_id: Id
+    subject: str
+    preheader: str
+    mjml: str
+    text: str | None = None
+
+
+class BoardRequested(Model):
+    """Make a vision board for a user."""
+
+    type: ClassVar[str] = "com.tastegraph.board.requested.v1"
+
+    request_id: Id
+    user_id: Id
+    layout: Id | None = None  # wide (default), square or story
+    at: Moment | None = None
+
+
+class EmailGenerated(Model):
+    """An email, complete, for a marketing tool to send."""
+
+    type: ClassVar[str] = "com.tastegraph.email.generated.v1"
+
+    email_id: Id
+    user_id: Id
+    decision_id: Id
+    template: str
+    template_version: int
+    fallback: str | None  # which link of the chain served, when not the one asked for; none otherwise
+    fallback_reason: str | None = None
+    subject: str
+    preheader: str
+    html: str
+    text: str
+    headers: dict[str, str]
+    products: list[dict[str, Any]]  # product_id, name, slate, score, parts, reason
+    consent_basis: str
+    generated_at: Moment
+    expires_at: Moment
+
+
+class EmailSkipped(Model):
+    """No email was made, on purpose."""
+
+    type: ClassVar[str] = "com.tastegraph.email.skipped.v1"
+
+    email_id: Id
+    user_id: Id
+    reason: str  # no-consent, suppressed, capped, nothing-to-say
+    detail: str
+
+
+class BoardGenerated(Model):
+    """A vision board: its structure (the published JSON Schema), and where its pictures are kept."""
+
+    type: ClassVar[str] = "com.tastegraph.board.generated.v1"
+
+    board_id: Id
+    user_id: Id
+    decision_id: Id
+    layout: str
+    fallback: str | None
+    fallback_reason: str | None = None
+    board: dict[str, Any]
+    pictures: dict[str, str]  # file name ("board.png") → object key
+    generated_at: Moment
+
+
+class ReplyStatus(StrEnum):
+    """What came of a request."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class Replied(Model):
+    """The answer to a request, for the gateway that asked; `correlation_id` in the envelope joins them."""
+
+    type: ClassVar[str] = "com.tastegraph.request.replied.v1"
+
+    request_id: Id
+    status: ReplyStatus
+    result: dict[str, Any] | None = None  # the generated or skipped event's data
+    problem: dict[str, Any] | None = None  # code, detail, violations
+
+
+MarketingMessage = (
+    EmailRequested | TemplateCheckRequested | BoardRequested | EmailGenerated | EmailSkipped | BoardGenerated | Replied
+)

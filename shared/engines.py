@@ -1,0 +1,145 @@
+"""URL → engine: the only module that names them all; a driver is imported inside the branch that chose it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from shared.clock import Clock, SystemClock
+from shared.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shared.bus.port import Bus
+    from shared.config import Settings
+    from shared.counters.port import Counters
+    from shared.history.port import History
+    from shared.knowledge.port import KnowledgeWriter
+    from shared.objects.port import Objects
+
+
+@dataclass(frozen=True)
+class Engines:
+    """The engines that the settings chose, opened. Services hand their handlers ports only, never this."""
+
+    settings: Settings
+    clock: Clock
+    bus: Bus
+    history: History
+    knowledge: KnowledgeWriter
+    objects: Objects
+    counters: Counters
+    _closing: ExitStack
+
+    def close(self) -> None:
+        """Close every engine, the last opened first."""
+        self._closing.close()
+
+
+def open_engines(settings: Settings, clock: Clock | None = None) -> Engines:
+    """Open what the settings name.
+
+    Raises:
+        UsageError: a URL names an engine that does not exist.
+        UnavailableError: an engine does not answer, or its files are damaged beyond mending.
+    """
+    with ExitStack() as stack:
+        bus = open_bus(settings)
+        stack.callback(bus.close)
+        history = open_history(settings)
+        stack.callback(history.close)
+        knowledge = open_knowledge(settings)
+        stack.callback(knowledge.close)
+        objects = open_objects(settings)
+        stack.callback(objects.close)
+        counters = open_counters(settings)
+        stack.callback(counters.close)
+        return Engines(
+            settings,
+            clock or SystemClock(),
+            bus,
+            history,
+            knowledge,
+            objects,
+            counters,
+            _closing=stack.pop_all(),
+        )
+
+
+def open_bus(settings: Settings) -> Bus:
+    """Open the bus: `file:` is one SQLite log."""
+    match _scheme(settings.bus_url, "bus"):
+        case "file":
+            from shared.bus.sqlite import SqliteBus
+
+            return SqliteBus(_directory(settings.bus_url, settings) / "bus.db")
+        case other:
+            raise _unknown("bus", other)
+
+
+def open_history(settings: Settings) -> History:
+    """Open the history: `file:` is one SQLite file."""
+    match _scheme(settings.history_url, "history"):
+        case "file":
+            from shared.history.sqlite import SqliteHistory
+
+            return SqliteHistory(_directory(settings.history_url, settings) / "history.db")
+        case other:
+            raise _unknown("history", other)
+
+
+def open_knowledge(settings: Settings) -> KnowledgeWriter:
+    """Open the knowledge graph: `file:` is LadybugDB."""
+    match _scheme(settings.knowledge_url, "knowledge"):
+        case "file":
+            from shared.knowledge.ladybug import LadybugKnowledge
+
+            return LadybugKnowledge(
+                _directory(settings.knowledge_url, settings) / "knowledge", memory_mb=settings.graph_memory_mb
+            )
+        case other:
+            raise _unknown("knowledge", other)
+
+
+def open_objects(settings: Settings) -> Objects:
+    """Open the object store: `file:` is a directory."""
+    match _scheme(settings.objects_url, "objects"):
+        case "file":
+            from shared.objects.files import FileObjects
+
+            return FileObjects(_directory(settings.objects_url, settings) / "objects")
+        case other:
+            raise _unknown("objects", other)
+
+
+def open_counters(settings: Settings) -> Counters:
+    """Open the counters: `memory:` is this process."""
+    match _scheme(settings.counters_url, "counters"):
+        case "memory":
+            from shared.counters.memory import MemoryCounters
+
+            return MemoryCounters()
+        case other:
+            raise _unknown("counters", other)
+
+
+def _scheme(url: str, setting: str) -> str:
+    scheme = urlsplit(url).scheme
+    if not scheme:
+        raise UsageError(f"TASTEGRAPH_{setting.upper()}_URL is not a URL")
+    return scheme
+
+
+def _directory(url: str, settings: Settings) -> Path:
+    """`file:` alone means the data directory; `file:/path` means that path."""
+    path = urlsplit(url).path
+    directory = settings.data / path if path else settings.data
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def _unknown(setting: str, scheme: str) -> UsageError:
+    return UsageError(f"TASTEGRAPH_{setting.upper()}_URL: no engine is called {scheme!r}")

@@ -1,0 +1,1 @@
+"""The history: the ledger, analytics and documents, behind one port."""

@@ -1,0 +1,197 @@
+"""What one bounded read of the graph tells about a user: who they are, what they bought, where paths lead from there.
+
+Everything here is plain data in a fixed order, so that equal graphs give equal insights on every engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What is known of a product now. `categories` runs from broad to narrow."""
+
+    product_id: str
+    name: str | None = None
+    categories: tuple[str, ...] = ()
+    brand: str | None = None
+    tags: tuple[str, ...] = ()
+    price: Decimal | None = None
+    currency: str | None = None
+    url: str | None = None
+    image_url: str | None = None
+    available: bool = True
+    popularity: int = 0  # distinct buyers in the shop's last 28 days, as of the last refresh
+
+    @property
+    def title(self) -> str:
+        """The product's name, or the best that there is to call it."""
+        return self.name or (self.categories[-1] if self.categories else f"Product {self.product_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """One `PURCHASED` edge up to the insight's moment: every time (ms, ascending), sums net of refunds shown apart."""
+
+    product: Product
+    times: tuple[int, ...]
+    quantity: Decimal
+    spend: Decimal
+    refunded: Decimal  # quantity taken back
+
+    @property
+    def kept(self) -> float:
+        """The share of what was bought that was not taken back, 0 to 1."""
+        return max(0.0, 1.0 - float(self.refunded / self.quantity)) if self.quantity else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """One `INTERESTED_IN` edge, with the shop's category that a free word was matched to, if any.
+
+    `stated` is the latest stated relevance (0–1), `observed` the sum of observed ones; `at` the latest moment (ms).
+    """
+
+    interest_id: str
+    kind: str  # category, brand or tag
+    name: str
+    stated: Decimal | None
+    observed: Decimal
+    at: int
+    matched: tuple[str, ...] = ()  # path of the matched category
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What a user let show about one product: views, a wish, a rating (0–1), a dismissal (moments in ms)."""
+
+    product: Product
+    views: int = 0
+    viewed_at: int | None = None
+    wished_at: int | None = None
+    rating: Decimal | None = None
+    rated_at: int | None = None
+    dismissed_at: int | None = None
+
+
+class Via(StrEnum):
+    """The kinds of paths that lead from a user to a product."""
+
+    BOUGHT_WITH = "bought_with"  # user bought X; X is bought with this
+    SIMILAR_USER = "similar_user"  # people with the same taste bought this
+    INTEREST = "interest"  # user is interested in what this is about
+    POPULAR = "popular"  # many bought this lately
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One path to a candidate. `source` names the step in between (a product, an interest), if there is one.
+
+    `weight` is the edge's own score (signed for `BOUGHT_WITH`), `support` how many users or baskets stand behind it.
+    """
+
+    via: Via
+    weight: float
+    support: int
+    source_id: str = ""
+    source_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A product the user has not bought, and the paths that lead to it, strongest first."""
+
+    product: Product
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """A shop's fitted parameters, with safe defaults (QUALITY: what wins)."""
+
+    decay_days: float = 150.0
+    popularity_power: float = 0.1
+    fitted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Insight:
+    """One user, seen through the graph at moment `at` (ms); an unknown one has `known=False` and popular candidates.
+
+    `at` is capped at the shop's last event, so that a shop loaded from the past has its own present.
+    """
+
+    shop: str
+    user_id: str
+    at: int
+    known: bool
+    traits: Mapping[str, str | int | bool | None]
+    locale: str | None
+    consent: bool | None  # none: nothing was said
+    bought: tuple[Bought, ...]  # most recently bought first, then by product_id
+    interests: tuple[Interest, ...]  # strongest first
+    reactions: tuple[Reaction, ...]
+    candidates: tuple[Candidate, ...]
+    parameters: Parameters
+    refreshed_at: int  # when neighbours and popularity were last refreshed (ms; 0: never)
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A similar user or product: how similar (0–1), on how many shared things, and the strongest of them."""
+
+    id: str
+    name: str
+    score: float
+    support: int
+    shared: tuple[str, ...]  # names of shared products (for users), or of shared categories (for products)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node of a drawn neighbourhood: `kind` is user, product or interest."""
+
+    uid: str
+    kind: str
+    id: str
+    name: str
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An edge of a drawn neighbourhood, in the graph's own words (PURCHASED, ABOUT, …)."""
+
+    source: str
+    target: str
+    kind: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """A bounded piece of the graph around one node; `truncated` says that a bound cut it."""
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A user at a glance."""
+
+    user_id: str
+    traits: Mapping[str, str | int | bool | None]
+    locale: str | None
+    consent: bool | None
+    first_at: int | None  # first and last purchase (ms)
+    last_at: int | None
+    products: int  # distinct products bought
+    purchases: int  # product lines bought, over all times
+    top_categories: tuple[tuple[str, float], ...]  # category name, share of purchases; at most 8
+    interests: tuple[Interest, ...]

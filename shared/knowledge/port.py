@@ -1,0 +1,142 @@
+"""The knowledge graph: what the history means. Engines: `ladybug` (embedded), `neo4j` (distributed).
+
+Only the graph service holds a `KnowledgeWriter`; everyone else holds a `KnowledgeReader`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from shared.bus.port import Position
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from shared.knowledge.insight import Insight, Neighbour, Neighbourhood, Parameters, Product, Profile
+    from shared.knowledge.projection import Delta, Row, RowKey
+
+
+class KnowledgeReader(Protocol):
+    """Answers from the graph. Every read is bounded; shop-scoped; thread-safe; never waits for the writer."""
+
+    def insight(self, shop: str, user_id: str, at: int | None = None) -> Insight:
+        """Return all that email, board and recommendation need to know of a user, in one bounded read.
+
+        `at` (ms) ignores purchases and interests that came later. An unknown user gives `known=False`, never an error.
+
+        Raises:
+            UnavailableError: the engine does not answer, or is being rebuilt and has no older generation.
+        """
+
+    def profile(self, shop: str, user_id: str) -> Profile | None:
+        """Return a user at a glance, or none."""
+
+    def product(self, shop: str, product_id: str) -> Product | None:
+        """Return a product, or none."""
+
+    def similar_users(self, shop: str, user_id: str, limit: int = 20) -> list[Neighbour]:
+        """Return the most similar users with what they share; empty when unknown or not yet refreshed."""
+
+    def similar_products(self, shop: str, product_id: str, limit: int = 20) -> list[Neighbour]:
+        """Return products bought by the same people, with why."""
+
+    def neighbourhood(
+        self,
+        shop: str,
+        kind: str,
+        id: str,
+        *,
+        depth: int = 2,
+        kinds: Sequence[str] = (),
+        limit: int = 60,
+    ) -> Neighbourhood | None:
+        """Return the graph around a user, product or interest: depth ≤ 3, at most `limit` ≤ 300 nodes; none if unknown.
+
+        `kinds` keeps only these edge kinds (all when empty).
+        """
+
+    def users(self, shop: str, *, after: str = "", limit: int = 50) -> list[str]:
+        """Return user ids in order, after one of them."""
+
+    def status(self) -> Mapping[str, object]:
+        """Return what operators ask: generation, rebuilding or not, counts, when last refreshed per shop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """Refreshed knowledge of one shop, outside the digest. All by our ids; lists are already cut to their strongest.
+
+    `bought_with`: product, product, score (signed), support. `similar_to`: user, user, score, support.
+    `popular`: product, distinct buyers in 28 days. `popular_in`: interest id, product, distinct buyers.
+    """
+
+    bought_with: Sequence[tuple[str, str, float, int]]
+    similar_to: Sequence[tuple[str, str, float, int]]
+    popular: Sequence[tuple[str, int]]
+    popular_in: Sequence[tuple[str, str, int]]
+    parameters: Parameters
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseMatrix:
+    """Every purchase of a shop as parallel arrays, for refreshing: indexes into `users` and `products`, times in ms."""
+
+    users: Sequence[str]
+    products: Sequence[str]
+    user_index: np.ndarray
+    product_index: np.ndarray
+    times: np.ndarray
+
+
+class KnowledgeWriter(KnowledgeReader, Protocol):
+    """Changes the graph. One writer per partition at a time."""
+
+    def watermarks(self) -> list[Position]:
+        """Return, per log, topic and partition, the last position whose effects the graph holds."""
+
+    def apply(self, delta: Delta, watermarks: Sequence[Position]) -> None:
+        """Merge a delta into the graph and advance the watermarks, in one transaction.
+
+        Raises:
+            UnavailableError: nothing was applied.
+            ConflictError: another writer has moved a watermark at or past these.
+        """
+
+    def rows(self, shop: str) -> Iterator[tuple[RowKey, Row]]:
+        """Yield every canonical row of a shop (never derived ones), in any order."""
+
+    def shops(self) -> list[str]:
+        """Return the shops that have nodes."""
+
+    def mend(self, shop: str, put: Iterable[tuple[RowKey, Row]], delete: Iterable[RowKey]) -> None:
+        """Write and remove exact rows, in one transaction; what `repair` does."""
+
+    def load(self, rows: Iterable[tuple[RowKey, Row]], watermarks: Sequence[Position]) -> None:
+        """Fill a fresh generation from rows in bulk and switch to it; readers go on with the old one until then."""
+
+    def purchases(self, shop: str) -> PurchaseMatrix:
+        """Return every purchase of a shop, for refreshing neighbours."""
+
+    def abouts(self, shop: str) -> Mapping[str, Sequence[str]]:
+        """Return, per product, the interest ids it is about (its category and their parents, brand, tags)."""
+
+    def refresh(self, shop: str, derived: Derived) -> None:
+        """Replace a shop's derived edges and popularity; readers see the old or the new, never a mixture for long."""
+
+    def match(self, shop: str, matches: Sequence[tuple[str, str, float]]) -> None:
+        """Replace what free-word interests were matched to: tag interest id, category interest id, likeness 0–1."""
+
+    def interests(self, shop: str, kind: str) -> Mapping[str, str]:
+        """Return interest ids of a kind (category, brand, tag) and their names."""
+
+    def snapshot(self, directory: str) -> None:
+        """Write a consistent copy of the graph into an empty directory."""
+
+    def restore(self, directory: str) -> None:
+        """Switch to a copy made by `snapshot`; what came since is projected again from the ledger."""
+
+    def close(self) -> None:
+        """Let go of the engine."""

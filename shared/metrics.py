@@ -1,0 +1,32 @@
+"""Every metric's name, in one commented list; base units, never a user id as a label."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+EVENTS_TAKEN_IN = Counter("tastegraph_events_taken_in_total", "Items offered to the intake.", ["kind", "outcome"])
+EVENTS_PROJECTED = Counter("tastegraph_events_projected_total", "Events that reached the ledger.", ["kind", "outcome"])
+EVENT_TO_GRAPH = Histogram(
+    "tastegraph_event_to_graph_seconds",
+    "From the log's acknowledgement to the graph's commit.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60),
+)
+LAST_EVENT = Gauge("tastegraph_last_event_timestamp_seconds", "When a consumer group last finished a batch.", ["group"])
+CONSUMER_LAG = Gauge("tastegraph_consumer_lag_messages", "Messages that a group has yet to finish.", ["group"])
+DEAD_LETTERS = Counter("tastegraph_dead_letters_total", "Messages parked in a dead-letter topic.", ["topic", "code"])
+RETRIES = Counter("tastegraph_retries_total", "Batches offered again after a transient error.", ["group"])
+REQUEST_TO_REPLY = Histogram(
+    "tastegraph_request_to_reply_seconds",
+    "From asking for an email or a board to its reply.",
+    ["kind", "status"],
+)
+MADE = Counter("tastegraph_made_total", "Emails and boards made, by fallback (none: as asked).", ["kind", "fallback"])
+HTTP_REQUESTS = Histogram("tastegraph_http_request_seconds", "Time to answer.", ["route", "method", "status"])
+REFRESH = Histogram(
+    "tastegraph_refresh_seconds",
+    "Time to refresh a shop's neighbours.",
+    buckets=(0.1, 0.5, 1, 5, 15, 60, 300),
+)
+DEGRADED = Counter(
+    "tastegraph_degraded_answers_total", "Answers served from less than the live graph.", ["served_from"]
+)

@@ -1,0 +1,1 @@
+"""What both HTTP services share: the app, its errors and its guard."""
