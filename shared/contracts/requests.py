@@ -53,7 +53,7 @@ class EmailGenerated(Model):
     decision_id: Id
     template: str
     template_version: int
-    fallback: str | None  # which link of the chain served, when not the one asked for; none otherwise
+    fallback: str | None = None  # which link of the chain served, when not the one asked for; none otherwise
     fallback_reason: str | None = None
     subject: str
     preheader: str
@@ -86,7 +86,7 @@ class BoardGenerated(Model):
     user_id: Id
     decision_id: Id
     layout: str
-    fallback: str | None
+    fallback: str | None = None
     fallback_reason: str | None = None
     board: dict[str, Any]
     pictures: dict[str, str]  # file name ("board.png") → object key

@@ -114,8 +114,14 @@ class KnowledgeWriter(KnowledgeReader, Protocol):
     def mend(self, shop: str, put: Iterable[tuple[RowKey, Row]], delete: Iterable[RowKey]) -> None:
         """Write and remove exact rows, in one transaction; what `repair` does."""
 
-    def load(self, rows: Iterable[tuple[RowKey, Row]], watermarks: Sequence[Position]) -> None:
-        """Fill a fresh generation from rows in bulk and switch to it; readers go on with the old one until then."""
+    def load(self, rows: Iterable[tuple[RowKey, Row]], watermarks: Sequence[Position]) -> Mapping[str, str]:
+        """Fill a fresh generation from rows in bulk, prove it, and switch to it; readers have the old one until then.
+
+        Returns the digest of each shop, proved equal for what was given and what was read back.
+
+        Raises:
+            UnavailableError: the proof failed, or the engine did; the old generation stays.
+        """
 
     def purchases(self, shop: str) -> PurchaseMatrix:
         """Return every purchase of a shop, for refreshing neighbours."""

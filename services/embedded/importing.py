@@ -1,0 +1,180 @@
+"""Backfills: files through the same intake as HTTP, with original times, progress, a resume point and a file of rejects."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+from services.embedded.runtime import Runtime
+from services.embedded.sources import Item, Source, open_source
+from services.ingest.handlers import ItemOutcome, take_in
+from shared.bus.port import Position
+from shared.contracts.topics import COMMERCE
+from shared.errors import DeadlineError
+from shared.history.port import Outcome
+
+BATCH = 250  # items per publication: one fsync each
+_AHEAD = 8  # publications that may wait for the ledger: bounds memory, and what a resumed import offers again
+_PATIENCE = 120.0  # seconds without any progress of the graph before an import gives up
+
+
+@dataclass
+class Counts:
+    """What became of the items of an import. `lines` counts purchase lines among the accepted."""
+
+    read: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+    rejected: int = 0
+    lines: int = 0
+
+
+@dataclass
+class _Offered:
+    """A published batch that waits for the ledger's word."""
+
+    upto: int  # the resume point once it is dealt with
+    counts: Counts
+    positions: list[Position] = field(default_factory=list)
+
+
+class Import:
+    """One file's way in. Re-run after an interruption, it goes on where the ledger had everything."""
+
+    def __init__(self, runtime: Runtime, shop: str, kind: str, source: Source, name: str) -> None:
+        self._runtime, self._shop, self._kind, self._source = runtime, shop, kind, source
+        folder = runtime.settings.data / "imports"
+        folder.mkdir(exist_ok=True)
+        self._checkpoint = folder / f"{name}.json"
+        self.rejects = folder / f"{name}.rejected.ndjson"
+        self.counts, self._row = self._resume()
+        self._waiting: deque[_Offered] = deque()
+
+    def run(self) -> Iterator[Counts]:
+        """Take the file in; yield the counts so far after each batch. The last ones stand when the graph holds all."""
+        with self.rejects.open("a" if self._row else "w") as rejects:
+            for batch in _batches(self._source.read(self._row)):
+                self._offer(batch, rejects)
+                while len(self._waiting) > _AHEAD:
+                    self._settle_oldest()
+                yield self.counts
+            while self._waiting:
+                self._settle_oldest()
+                yield self.counts
+        self._runtime.settle()
+        self._checkpoint.unlink(missing_ok=True)
+        if not self.counts.rejected:
+            self.rejects.unlink()
+
+    def _offer(self, batch: list[Item], rejects: IO[str]) -> None:
+        readable = [item for item in batch if not item.error]
+        outcomes = take_in(
+            self._shop, self._kind, [item.value for item in readable], self._runtime.ingest.ports, backfill=True
+        )
+        offered = _Offered(batch[-1].row, Counts(read=len(batch)))
+        for item in batch:
+            if item.error:
+                _reject(rejects, item, [{"detail": item.error}], offered)
+        for item, outcome in zip(readable, outcomes, strict=True):
+            _sort_out(item, outcome, offered, rejects)
+        rejects.flush()
+        self._waiting.append(offered)
+
+    def _settle_oldest(self) -> None:
+        """Count what the ledger made of the oldest batch, and only then move the resume point past it."""
+        offered = self._waiting.popleft()
+        for outcome in self._outcomes(offered.positions).values():
+            match outcome:
+                case Outcome.DUPLICATE:
+                    offered.counts.accepted -= 1
+                    offered.counts.duplicates += 1
+                case Outcome.CONFLICT:
+                    offered.counts.accepted -= 1
+                    offered.counts.conflicts += 1
+        for name, value in asdict(offered.counts).items():
+            setattr(self.counts, name, getattr(self.counts, name) + value)
+        self._row = offered.upto
+        new = self._checkpoint.with_suffix(".new")
+        new.write_text(json.dumps({"row": self._row, "counts": asdict(self.counts)}))
+        new.rename(self._checkpoint)
+
+    def _outcomes(self, positions: list[Position]) -> dict[Position, Outcome]:
+        history, bus = self._runtime.engines.history, self._runtime.engines.bus
+        lag, moved = bus.lag("graph", COMMERCE), time.monotonic()
+        while not _passed(history.watermarks(), positions):
+            time.sleep(0.005)
+            if (now := bus.lag("graph", COMMERCE)) != lag:
+                lag, moved = now, time.monotonic()
+            if time.monotonic() - moved > _PATIENCE:
+                raise DeadlineError(f"the graph has made no progress for {_PATIENCE:.0f} s; run the import again to go on")
+        return history.outcomes(positions)
+
+    def _resume(self) -> tuple[Counts, int]:
+        if not self._checkpoint.exists():
+            return Counts(), 0
+        state = json.loads(self._checkpoint.read_text())
+        return Counts(**state["counts"]), int(state["row"])
+
+
+def run_import(
+    runtime: Runtime, shop: str, kind: str, path: Path, columns: Mapping[str, str], constants: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
+    """Import one file; yield `{"progress": …}` lines, then one `{"result": …}`.
+
+    Raises:
+        UsageError: the file or the map is not usable.
+        UnavailableError: the log or the ledger does not serve (a full disk, say); run it again to go on.
+    """
+    started = time.monotonic()
+    source = open_source(path, kind, columns, constants)
+    work = Import(runtime, shop, kind, source, _name(path, shop, kind, columns, constants))
+    already = work.counts.read
+    for counts in work.run():
+        yield {"progress": {**asdict(counts), "total": source.total, "resumed": already}}
+    result = {**asdict(work.counts), "seconds": round(time.monotonic() - started, 3)}
+    yield {"result": result | ({"rejects": str(work.rejects)} if work.counts.rejected else {})}
+
+
+def _name(path: Path, shop: str, kind: str, columns: Mapping[str, str], constants: Mapping[str, str]) -> str:
+    """The same file, imported in the same way, finds its resume point; a changed file starts anew."""
+    stat = path.stat()
+    identity = [str(path.resolve()), stat.st_size, stat.st_mtime_ns, shop, kind, sorted(columns.items())]
+    digest = hashlib.sha256(json.dumps([identity, sorted(constants.items())]).encode()).hexdigest()
+    return f"{path.stem[:40]}-{digest[:12]}"
+
+
+def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
+    while batch := list(islice(items, BATCH)):
+        yield batch
+
+
+def _sort_out(item: Item, outcome: ItemOutcome, offered: _Offered, rejects: IO[str]) -> None:
+    match outcome.outcome:
+        case "rejected":
+            _reject(rejects, item, outcome.problem, offered)
+        case "duplicate":
+            offered.counts.duplicates += 1
+        case _:  # accepted, or a conflict that the ledger is about to quarantine: its word counts
+            offered.counts.accepted += 1
+            offered.counts.lines += len(item.value.get("lines", ()))
+            if outcome.position is not None:
+                offered.positions.append(outcome.position)
+
+
+def _reject(rejects: IO[str], item: Item, problem: Any, offered: _Offered) -> None:
+    offered.counts.rejected += 1
+    rejects.write(json.dumps({"row": item.row, "problem": problem, "item": item.value}, ensure_ascii=False, default=str))
+    rejects.write("\n")
+
+
+def _passed(watermarks: Iterable[Position], positions: list[Position]) -> bool:
+    reached = {(mark.log, mark.topic, mark.partition): mark.offset for mark in watermarks}
+    return all(reached.get((at.log, at.topic, at.partition), -1) >= at.offset for at in positions[-1:])

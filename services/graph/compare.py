@@ -1,0 +1,235 @@
+"""Compares the graph with the ledger, row by row, and mends what differs."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from services.graph.ports import GraphPorts
+from shared.bus.port import Position
+from shared.errors import UnavailableError
+from shared.history.port import Entry
+from shared.knowledge.projection import Delta, Row, RowKey, complete, project
+from shared.knowledge.rows import Digests, add, digest
+from shared.logs import logger
+
+Progress = Callable[[str, int], None]  # what is being done, and how many entries or rows of it
+Covered = Callable[[Entry], bool]
+
+_SHOWN = 100  # differences that a report spells out
+_STEP = 5_000
+
+_log = logger("graph")
+
+
+def quietly(_: str, __: int) -> None:
+    """Show no progress."""
+
+
+def everything(_: Entry) -> bool:
+    """Cover every entry."""
+    return True
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row on which ledger and graph disagree; none: it is not there."""
+
+    shop: str
+    row: str
+    ledger: str | None
+    graph: str | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a comparison found: the digest of each shop on both sides, and the first differences, by name."""
+
+    ledger: Mapping[str, str]
+    graph: Mapping[str, str]
+    differences: tuple[Difference, ...] = ()
+    count: int = 0
+    damage: str = ""  # what is wrong with the graph's files, if they say so themselves
+
+    @property
+    def equal(self) -> bool:
+        """Say whether the graph is exactly what the ledger tells."""
+        return self.ledger == self.graph and not self.damage
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report for machines."""
+        return {
+            "equal": self.equal,
+            "ledger": dict(self.ledger),
+            "graph": dict(self.graph),
+            "damage": self.damage or None,
+            "difference_count": self.count,
+            "differences": [vars(difference) for difference in self.differences],
+        }
+
+
+@dataclass
+class Comparison:
+    """One shop, both sides: digests, and what to write and remove so that the graph becomes what the ledger tells."""
+
+    shop: str
+    ledger: str
+    graph: str = ""
+    put: dict[RowKey, Row] = field(default_factory=dict)
+    delete: list[RowKey] = field(default_factory=list)
+    found: dict[RowKey, Row] = field(default_factory=dict)  # what the graph said of the rows that differ
+    damage: str = ""
+
+    @property
+    def count(self) -> int:
+        """How many rows differ."""
+        return len(self.put) + len(self.delete)
+
+    def differences(self) -> Iterator[Difference]:
+        """Name what differs."""
+        for key in self.delete:
+            yield Difference(self.shop, "/".join(key), None, str(self.found.get(key)))
+        for key, row in self.put.items():
+            graph = self.found.get(key)
+            yield Difference(self.shop, "/".join(key), str(row), None if graph is None else str(graph))
+
+
+def verify(ports: GraphPorts, shop: str | None = None, progress: Progress = quietly) -> Report:
+    """Compare the graph with the ledger; what is recorded and not yet projected is left out on both sides.
+
+    Events wait while the graph is read, not while the ledger is.
+    """
+    return report([compare(ports, name, progress) for name in shops(ports, shop)], damage(ports))
+
+
+def mend(ports: GraphPorts, shop: str, progress: Progress = quietly) -> None:
+    """Make a shop's graph what the ledger tells of it.
+
+    Raises:
+        UnavailableError: the graph cannot be read or written.
+    """
+    with ports.projecting:
+        found = compare(ports, shop, progress)
+        if found.damage:
+            raise UnavailableError(found.damage)
+        apply_mending(ports, found)
+
+
+def apply_mending(ports: GraphPorts, found: Comparison) -> None:
+    """Write and remove what a comparison found to differ; nothing may have been projected since it was made."""
+    if found.count:
+        _log.warning("graph.mending", shop=found.shop, differences=found.count)
+        ports.knowledge.mend(found.shop, found.put.items(), found.delete)
+
+
+def shops(ports: GraphPorts, shop: str | None) -> list[str]:
+    """Return the shop asked for, or all that ledger or graph know."""
+    return [shop] if shop else sorted({*ports.history.shops(), *ports.knowledge.shops()})
+
+
+def damage(ports: GraphPorts) -> str:
+    """Return what the graph itself says is wrong with its files; empty if nothing."""
+    status = ports.knowledge.status()
+    return str(status.get("reason", "")) if status.get("needs_rebuild") else ""
+
+
+@contextlib.contextmanager
+def in_bulk() -> Iterator[None]:
+    """Switch the search for reference cycles off: rows hold none, and going through millions of them takes long."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def fold_ledger(
+    ports: GraphPorts,
+    deltas: dict[str, Delta],
+    *,
+    shop: str | None = None,
+    after: int = 0,
+    progress: Progress = quietly,
+    covered: Covered = everything,
+) -> int:
+    """Fold the ledger's covered entries into a delta per shop; return the last number read."""
+    last = after
+    for count, (last, entry) in enumerate(ports.history.replay(shop, after), 1):  # noqa: B007 (its last is returned)
+        if covered(entry):
+            add(deltas.setdefault(entry.shop, {}), project(entry))
+        if count % _STEP == 0:
+            progress("reading the ledger", count)
+    return last
+
+
+def compare(ports: GraphPorts, shop: str, progress: Progress = quietly) -> Comparison:
+    """Compare one shop's graph with its ledger."""
+    with in_bulk():
+        return _compared(ports, shop, progress)
+
+
+def _compared(ports: GraphPorts, shop: str, progress: Progress) -> Comparison:
+    deltas: dict[str, Delta] = {}
+    forgotten = ports.forgotten.times
+    last = fold_ledger(ports, deltas, shop=shop, progress=progress)
+    with ports.projecting:
+        fold_ledger(ports, deltas, shop=shop, after=last, progress=progress)
+        held = ports.knowledge.watermarks()
+        if forgotten != ports.forgotten.times or set(held) != set(ports.history.watermarks()):
+            deltas.clear()
+            fold_ledger(ports, deltas, shop=shop, progress=progress, covered=_projected(held))
+        want = dict(complete(deltas.get(shop, {})))
+        comparison = Comparison(shop, digest(want.items()))
+        progress("comparing", len(want))
+        try:
+            _look(ports, want, comparison)
+        except (UnavailableError, RuntimeError) as error:  # a damaged file shows as either
+            comparison.damage = f"the graph cannot be read: {str(error)[:200]}"
+    return comparison
+
+
+def _projected(watermarks: list[Position]) -> Covered:
+    """Cover the entries that the graph should hold by its own watermarks; later ones are still to come."""
+    held = {(at.log, at.topic, at.partition): at.offset for at in watermarks}
+
+    def covered(entry: Entry) -> bool:
+        origin = entry.origin
+        return origin.offset <= held.get((origin.log, origin.topic, origin.partition), -1)
+
+    return covered
+
+
+def _look(ports: GraphPorts, want: dict[RowKey, Row], comparison: Comparison) -> None:
+    """Go through the graph's rows once, taking off `want` what agrees."""
+    digests = Digests()
+    twice: set[RowKey] = set()
+    agreed: set[RowKey] = set()
+    for key, row in digests.over(ports.knowledge.rows(comparison.shop)):
+        if key in agreed:
+            twice.add(key)
+        elif want.get(key) == row:
+            agreed.add(key)
+        else:
+            comparison.found[key] = row
+    comparison.graph = digests.by_shop().get(comparison.shop, digest([]))
+    comparison.put = {key: row for key, row in want.items() if key not in agreed or key in twice}
+    comparison.found |= {key: want[key] for key in twice}
+    comparison.delete = [key for key in comparison.found if key not in want]
+
+
+def report(found: list[Comparison], damage: str) -> Report:
+    """Put the comparisons of all shops into one report."""
+    differences = list(chain.from_iterable(one.differences() for one in found))
+    return Report(
+        {one.shop: one.ledger for one in found},
+        {one.shop: one.graph for one in found},
+        tuple(differences[:_SHOWN]),
+        len(differences),
+        "; ".join(filter(None, [damage, *(one.damage for one in found)])),
+    )

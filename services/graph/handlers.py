@@ -1,0 +1,169 @@
+"""What the graph service does with events: first the ledger, then the graph, each with its watermark; erasure too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+from services.graph.contacts import keep_contact
+from services.graph.erasure import erase, is_forgotten
+from services.graph.ports import GraphPorts
+from shared.bus.dispatch import Received
+from shared.bus.port import Position, Record
+from shared.clock import to_ms
+from shared.contracts.codec import Envelope, canonical, decode, digest
+from shared.contracts.events import (
+    InterestExpressed,
+    Kind,
+    ProductUpdated,
+    PurchaseRecorded,
+    PurchaseRefunded,
+    UserErased,
+    UserUpdated,
+)
+from shared.contracts.topics import COMMERCE
+from shared.errors import ConflictError, InvalidInputError, TransientError
+from shared.history.port import Entry, Outcome
+from shared.knowledge.projection import Delta, fold
+from shared.metrics import EVENT_TO_GRAPH, EVENTS_PROJECTED
+
+_READ = 500  # records fetched from the log at a time
+
+
+def project(received: Sequence[Received], ports: GraphPorts) -> None:
+    """Bring one partition's records, in order, into the ledger and the graph; what is there already has no effect.
+
+    Records at or under the graph's watermark are skipped; what is missing between it and these is fetched from the
+    log itself, so that neither a lost nor a moved offset of the bus can leave a gap.
+
+    Raises:
+        TransientError: nothing, or a whole prefix, has been dealt with; offer the records again.
+    """
+    if not received:
+        return
+    with ports.projecting:
+        first = received[0].record.position
+        held = _held(first, ports)
+        for batch in _missing(first, held, ports):
+            _project(batch, ports)
+        if beyond := [item for item in received if item.record.position.offset > held]:
+            _project(beyond, ports)
+
+
+def catch_up(ports: GraphPorts) -> None:
+    """Project what the log holds beyond the graph's watermarks, as after a restore."""
+    with ports.projecting:
+        for end in (end for topic in COMMERCE for end in ports.bus.ends(topic)):
+            for batch in _missing(end, _held(end, ports), ports):
+                _project(batch, ports)
+
+
+def entry_of(envelope: Envelope[Any], origin: Position) -> Entry:
+    """Return the ledger's entry for an event."""
+    data = envelope.data
+    return Entry(
+        shop=envelope.shop,
+        kind=data.ledger_kind,
+        id=envelope.id,
+        digest=digest(data),
+        origin=origin,
+        user_id=getattr(data, "user_id", None),
+        product_id=getattr(data, "product_id", None),
+        at=happened_at(data),
+        type=envelope.type,
+        data=canonical(data),
+    )
+
+
+def happened_at(data: Any) -> int:
+    """Return when an event happened, in milliseconds."""
+    match data:
+        case PurchaseRecorded():
+            return to_ms(data.purchased_at)
+        case PurchaseRefunded():
+            return to_ms(data.refunded_at)
+        case InterestExpressed():
+            return to_ms(data.expressed_at)
+        case ProductUpdated() | UserUpdated():
+            return to_ms(data.updated_at)
+        case UserErased():
+            return to_ms(data.erased_at)
+    raise InvalidInputError(f"{type(data).__name__} is no event of the ledger")
+
+
+def _held(position: Position, ports: GraphPorts) -> int:
+    """Return the last offset of a partition that the graph holds; -1 if it holds nothing of this log."""
+    where = (position.log, position.topic, position.partition)
+    return next((at.offset for at in ports.knowledge.watermarks() if (at.log, at.topic, at.partition) == where), -1)
+
+
+def _missing(until: Position, held: int, ports: GraphPorts) -> Iterator[list[Received]]:
+    """Yield, batch by batch, the log's records after `held` and before `until`."""
+    start = held + 1
+    while start < until.offset:
+        records = ports.bus.read(until.topic, until.partition, start, min(_READ, until.offset - start))
+        records = [r for r in records if r.position.log == until.log and start <= r.position.offset < until.offset]
+        if not records:
+            return
+        yield [Received(record, _decoded(record)) for record in records]
+        start = records[-1].position.offset + 1
+
+
+def _decoded(record: Record) -> Envelope[Any] | None:
+    try:
+        envelope = decode(record.message)
+    except InvalidInputError:
+        return None  # the bus offered it before, and it went to the dead letters then
+    return envelope if record.message.key.startswith(f"{envelope.shop}|".encode()) else None
+
+
+def _project(batch: Sequence[Received], ports: GraphPorts) -> None:
+    """Project records in order; erasures stand alone, so that what came before is there to be erased."""
+    for is_erasure, part in groupby(batch, key=_is_erasure):
+        items = list(part)
+        accepted = _record(items, ports)
+        if is_erasure:
+            for entry, outcome in accepted:
+                erase(entry, ports, again=outcome is Outcome.REDELIVERED)
+        _apply(fold(_unforgotten((entry for entry, _ in accepted), ports)), items, ports)
+
+
+def _is_erasure(item: Received) -> bool:
+    return item.envelope is not None and isinstance(item.envelope.data, UserErased)
+
+
+def _record(items: Sequence[Received], ports: GraphPorts) -> list[tuple[Entry, Outcome]]:
+    """Record the items in the ledger; return those whose effects belong in the graph."""
+    entries = [entry_of(item.envelope, item.record.position) for item in items if item.envelope is not None]
+    outcomes = ports.history.record(entries, [items[-1].record.position])
+    for entry, outcome in zip(entries, outcomes, strict=True):
+        EVENTS_PROJECTED.labels(entry.kind.value, outcome.value).inc()
+    return [
+        (entry, outcome)
+        for entry, outcome in zip(entries, outcomes, strict=True)
+        if outcome in {Outcome.NEW, Outcome.REDELIVERED}
+    ]
+
+
+def _unforgotten(entries: Iterable[Entry], ports: GraphPorts) -> Iterator[Entry]:
+    """Pass over what happened to an erased person before the erasure and came late; keep contacts apart."""
+    for entry in entries:
+        if entry.kind is not Kind.ERASURE and is_forgotten(entry, ports):
+            continue
+        if entry.kind is Kind.USER:
+            keep_contact(entry, ports)
+        yield entry
+
+
+def _apply(delta: Delta, items: Sequence[Received], ports: GraphPorts) -> None:
+    try:
+        ports.knowledge.apply(delta, [items[-1].record.position])
+    except ConflictError as error:
+        raise TransientError("another writer projects this partition") from error
+    now = to_ms(ports.clock.now())
+    for item in items:
+        EVENT_TO_GRAPH.observe(max(0, now - item.record.appended_at) / 1000)
+    shops = frozenset(key[1] for key in delta)
+    tags = frozenset((key[1], key[2]) for key in delta if key[0] == "interest" and key[2].startswith("tag:"))
+    ports.changed(shops, tags)

@@ -1,0 +1,98 @@
+"""Rebuilds the graph from the ledger, repairs it, copies it and brings a copy back."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from services.graph.compare import (
+    Progress,
+    Report,
+    apply_mending,
+    compare,
+    damage,
+    fold_ledger,
+    in_bulk,
+    quietly,
+    report,
+    shops,
+    verify,
+)
+from services.graph.handlers import catch_up
+from services.graph.ports import GraphPorts
+from shared.knowledge.projection import Delta, drain
+from shared.logs import logger
+
+__all__ = ["Report", "rebuild", "repair", "restore", "snapshot", "verify"]
+
+_MENDABLE = 100_000  # beyond so many rows, filling a fresh graph is quicker than mending
+
+_log = logger("graph")
+
+
+def repair(ports: GraphPorts, shop: str | None = None, progress: Progress = quietly) -> Report:
+    """Mend the rows that differ, or rebuild if that is not enough; return what stands after it.
+
+    Raises:
+        UnavailableError: it could not be mended.
+    """
+    with ports.projecting:
+        if damage(ports):
+            return rebuild(ports, progress)
+        found = [compare(ports, name, progress) for name in shops(ports, shop)]
+        if not any(one.count or one.damage for one in found):
+            return report(found, "")
+        if any(one.damage or one.count > _MENDABLE for one in found):
+            return rebuild(ports, progress)
+        for one in found:
+            apply_mending(ports, one)
+        after = verify(ports, shop, progress)
+        return after if after.equal else rebuild(ports, progress)
+
+
+def rebuild(ports: GraphPorts, progress: Progress = quietly) -> Report:
+    """Project the whole ledger into a fresh graph, prove it, and switch to it.
+
+    Events flow on while the ledger is read; they wait only while what came meanwhile is added and the graph is
+    filled. Readers have the old graph until the switch. Derived edges are refreshed afterwards.
+
+    Raises:
+        UnavailableError: the proof failed, or the engine did; the old graph stays.
+    """
+    with in_bulk():
+        proved = _rebuilt(ports, progress)
+    ports.changed(frozenset(proved), frozenset())
+    return Report(proved, proved)
+
+
+def _rebuilt(ports: GraphPorts, progress: Progress) -> dict[str, str]:
+    deltas: dict[str, Delta] = {}
+    forgotten = ports.forgotten.times
+    last = fold_ledger(ports, deltas, progress=progress)
+    with ports.projecting:
+        fold_ledger(ports, deltas, after=last, progress=progress)
+        if forgotten != ports.forgotten.times:  # what was folded may be of a person erased meanwhile
+            deltas.clear()
+            fold_ledger(ports, deltas, progress=progress)
+        progress("filling", sum(map(len, deltas.values())))
+        rows = chain.from_iterable(drain(delta) for delta in deltas.values())
+        proved = dict(ports.knowledge.load(rows, ports.history.watermarks()))
+        _log.info("graph.rebuilt", count=len(proved))
+    return proved
+
+
+def snapshot(ports: GraphPorts, directory: str) -> None:
+    """Write a consistent copy of the graph, with its digests, into an empty directory."""
+    with ports.projecting:
+        ports.knowledge.snapshot(directory)
+
+
+def restore(ports: GraphPorts, directory: str, progress: Progress = quietly) -> Report:
+    """Bring a copy back and project what came since; return what stands after it."""
+    with ports.projecting:
+        ports.knowledge.restore(directory)
+        catch_up(ports)
+        if set(ports.history.watermarks()) - set(ports.knowledge.watermarks()):
+            return rebuild(ports, progress)  # the log no longer holds what the copy lacks; the ledger does
+        after = repair(ports, None, progress)
+    ports.changed(frozenset(after.graph), frozenset())
+    return after

@@ -1,0 +1,54 @@
+"""The composition root of the board service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from services.visionboard.addresses import Rules
+from services.visionboard.fetch import Fetcher
+from services.visionboard.handlers import BoardPorts, handle
+from services.visionboard.pictures import CachedPictures
+from services.visionboard.typesetting import warm
+from shared.bus.dispatch import each
+from shared.bus.port import Subscription
+from shared.config import Settings
+from shared.contracts.topics import BOARD_REQUESTS
+from shared.engines import Engines
+
+GROUP = "visionboard"
+_BATCH = 8  # a board takes a third of a second: a batch stays a matter of seconds
+
+
+@dataclass
+class VisionboardService:
+    """The service: it listens once started."""
+
+    ports: BoardPorts
+    pictures: CachedPictures
+    _subscriptions: list[Subscription] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Begin to answer board requests."""
+        warm()
+        handler = each(lambda envelope: handle(envelope, self.ports), bus=self.ports.bus, group=GROUP)
+        self._subscriptions.append(self.ports.bus.subscribe(GROUP, [BOARD_REQUESTS], handler, batch=_BATCH))
+
+    def stop(self) -> None:
+        """Finish the board in hand and stop."""
+        while self._subscriptions:
+            self._subscriptions.pop().stop()
+        self.pictures.close()
+
+
+def rules(settings: Settings) -> Rules:
+    """Return what the settings allow pictures to come from."""
+    pairs = [pair.strip().rpartition(":") for pair in settings.images_hosts_allowed.split(",") if pair.strip()]
+    return Rules(http=settings.images_http, hosts=frozenset((host.strip("[]"), int(port)) for host, _, port in pairs))
+
+
+def build(engines: Engines) -> VisionboardService:
+    """Wire the service to its engines."""
+    fetcher = Fetcher(rules(engines.settings))
+    pictures = CachedPictures(engines.history, engines.objects, engines.clock, fetcher)
+    ports = BoardPorts(engines.knowledge, engines.history, engines.objects, engines.bus, engines.clock, pictures)
+    return VisionboardService(ports, pictures)

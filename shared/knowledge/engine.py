@@ -1,0 +1,27 @@
+"""What a graph engine must offer so that reading and writing are written once: statements, transactions, bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+
+class Engine(Protocol):
+    """Runs named statements (see `statements`). Thread-safe; one write transaction at a time."""
+
+    def run(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Run a statement and return its rows: in this thread's transaction if there is one, else on its own.
+
+        Raises:
+            UnavailableError: the engine does not answer.
+        """
+
+    def stream(self, name: str, parameters: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """Like `run`, a row at a time, for answers too large to hold."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Open the write transaction, after whoever holds it; an error inside undoes all of it."""
+
+    def bulk(self, label: str, columns: Mapping[str, Sequence[Any]], types: Sequence[str]) -> None:
+        """Create many edges of a kind at once (`source` and `target` uids first), in this thread's transaction."""

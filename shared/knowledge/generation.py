@@ -1,0 +1,229 @@
+"""One generation of the embedded graph: a LadybugDB file with its schema, a pool of readers and one writer."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import queue
+import shutil
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import ladybug
+
+from shared.errors import TastegraphError, UnavailableError
+from shared.knowledge.tables import DERIVED, EDGES, NODES, TABLES, DerivedTable, Table
+
+FORMAT = 1
+_FILE = "graph.lbug"
+_OPENING = "OPENING"  # stands while the file is being opened: an open that kills the process is seen the next time
+_SEAL = "SEAL"  # written on closing: what the file's bytes were, so that any byte changed at rest is seen on opening
+_ATTEMPTS = 2
+_DEFECTS = ("Binder exception", "Parser exception", "Catalog exception")
+
+
+class DamagedError(TastegraphError):
+    """A generation cannot be trusted; the message says why."""
+
+
+class Generation:
+    """Reads run on pooled connections, writes on one; `retire` closes it all when the last reader is done."""
+
+    def __init__(self, directory: Path, memory_mb: int) -> None:
+        self.directory = directory
+        self.number = int(directory.name.removeprefix("gen-"))
+        self._database = ladybug.Database(str(directory / _FILE), buffer_pool_size=memory_mb << 20)
+        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        self._users = 0
+        self._retired = False
+        self.writer = ladybug.Connection(self._database)
+        self.complete = False
+
+    @classmethod
+    def create(cls, directory: Path, memory_mb: int) -> Generation:
+        """Make an empty generation; it counts as incomplete until `finish`."""
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        generation = cls(directory, memory_mb)
+        for statement in _schema():
+            execute(generation.writer, statement)
+        parameters = {"format": FORMAT, "generation": generation.number}
+        execute(
+            generation.writer,
+            "CREATE (:Marker {uid: 'marker', format: $format, generation: $generation, complete: 0})",
+            parameters,
+        )
+        return generation
+
+    @classmethod
+    def open(cls, directory: Path, memory_mb: int) -> Generation:
+        """Open a generation and look at its marker.
+
+        Raises:
+            DamagedError: it is missing, cannot be opened, or is not what its marker should say.
+        """
+        if not (directory / _FILE).is_file():
+            raise DamagedError(f"{directory.name} has no graph file")
+        _check_seal(directory)
+        with _attempt(directory):
+            try:
+                generation = cls(directory, memory_mb)
+                marker = execute(generation.writer, "MATCH (m:Marker) RETURN m.format AS f, m.complete AS c")
+            except (RuntimeError, UnavailableError, MemoryError) as error:
+                raise DamagedError(f"{directory.name} cannot be opened: {str(error)[:200]}") from error
+        if len(marker) != 1 or marker[0]["f"] != FORMAT:
+            generation.retire()
+            raise DamagedError(f"{directory.name} has no marker of format {FORMAT}")
+        generation.complete = bool(marker[0]["c"])
+        return generation
+
+    def finish(self) -> None:
+        """Mark the generation complete and bring all of it into the file."""
+        execute(self.writer, "MATCH (m:Marker) SET m.complete = 1")
+        self.complete = True
+        self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Bring all that was committed into the one file."""
+        execute(self.writer, "CHECKPOINT")
+
+    @contextlib.contextmanager
+    def reader(self) -> Iterator[Any]:
+        """Lend a connection for reading; the generation stays open meanwhile.
+
+        Raises:
+            UnavailableError: the generation is closed.
+        """
+        with self._changed:
+            if self._retired:
+                raise UnavailableError("the graph is closed")
+            self._users += 1
+        connection = None
+        try:
+            connection = self._take()
+            yield connection
+        finally:
+            if connection is not None:
+                self._idle.put(connection)
+            with self._changed:
+                self._users -= 1
+                self._changed.notify_all()
+
+    def retire(self, timeout: float = 30.0) -> None:
+        """Let no new reader in, wait for those that are reading, and close."""
+        with self._changed:
+            self._retired = True
+            self._changed.wait_for(lambda: self._users == 0, timeout)
+        while not self._idle.empty():
+            self._idle.get().close()
+        self.writer.close()
+        self._database.close()
+        if self.directory.is_dir():
+            (self.directory / _SEAL).write_text(fingerprint(self.directory))
+
+    def _take(self) -> Any:
+        try:
+            return self._idle.get_nowait()
+        except queue.Empty:
+            return ladybug.Connection(self._database)
+
+
+def execute(connection: Any, text: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Run a statement and return its rows.
+
+    Raises:
+        UnavailableError: the engine could not (a full disk, a damaged file, no memory).
+    """
+    return list(stream(connection, text, parameters))
+
+
+def stream(connection: Any, text: str, parameters: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    """Run a statement and yield its rows.
+
+    Raises:
+        UnavailableError: as for `execute`.
+    """
+    try:
+        result = _executed(connection, text, dict(parameters or {}))
+        try:
+            names = result.get_column_names()
+            while result.has_next():
+                yield dict(zip(names, result.get_next(), strict=True))
+        finally:
+            result.close()
+    except RuntimeError as error:
+        if str(error).startswith(_DEFECTS):
+            raise  # the statement is wrong, and would be again
+        raise UnavailableError(f"the graph engine: {str(error)[:300]}") from error
+
+
+def _executed(connection: Any, text: str, parameters: dict[str, Any]) -> Any:
+    """Run a statement; one with a bulk of rows is prepared for itself, for the driver's cache would keep the rows."""
+    if all(isinstance(value, str | int | float) for value in parameters.values()):
+        return connection.execute(text, parameters)
+    prepared = connection._prepare(text, parameters)  # noqa: SLF001 (`prepare` does the same, and warns)
+    return connection.execute(prepared, parameters)
+
+
+@contextlib.contextmanager
+def _attempt(directory: Path) -> Iterator[None]:
+    """Count attempts to open: a file that takes the process down with it must not do so for ever."""
+    note = directory / _OPENING
+    attempts = int(note.read_text() or 0) if note.exists() else 0
+    if attempts >= _ATTEMPTS:
+        raise DamagedError(f"{directory.name} has stopped the process {attempts} times while being opened")
+    note.write_text(str(attempts + 1))
+    yield
+    note.unlink()
+
+
+def fingerprint(directory: Path) -> str:
+    """Return the SHA-256 over a closed generation's files (the graph, and its log if one was left)."""
+    total = hashlib.sha256()
+    for path in sorted(directory.glob(f"{_FILE}*")):
+        with path.open("rb") as file:
+            total.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
+
+
+def _check_seal(directory: Path) -> None:
+    seal = directory / _SEAL
+    if not seal.exists():
+        return  # it was not closed in order: its own log brings it back, and `verify` looks at what it says
+    if seal.read_text() != fingerprint(directory):
+        raise DamagedError(f"the file of {directory.name} is not what it was when it was closed")
+    seal.unlink()
+
+
+def sync(path: Path) -> None:
+    """Make a file or directory durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _schema() -> Iterator[str]:
+    for node in NODES:
+        columns = [(name, type_) for name, type_, _ in node.derived]
+        properties = ", ".join(f"{name} {type_}" for name, type_ in (*node_head(node), *node.columns, *columns))
+        yield f"CREATE NODE TABLE {node.label}({properties}, PRIMARY KEY(uid))"
+    edges: list[Table | DerivedTable] = [*EDGES, *DERIVED.values()]
+    for edge in edges:
+        ends = f"FROM {TABLES[edge.source].label} TO {TABLES[edge.target].label}"
+        yield f"CREATE REL TABLE {edge.label}({', '.join([ends, *(f'{n} {t}' for n, t in edge.columns)])})"
+    yield (
+        "CREATE NODE TABLE Watermark(uid STRING PRIMARY KEY, log STRING, topic STRING, partition INT64, position INT64)"
+    )
+    yield "CREATE NODE TABLE Marker(uid STRING PRIMARY KEY, format INT64, generation INT64, complete INT64)"
+
+
+def node_head(node: Table) -> tuple[tuple[str, str], ...]:
+    """Return the properties that name a node, in the table's order (a shop's id is its shop)."""
+    names = ("uid", "shop") if node.kind == "shop" else ("uid", "shop", "id")
+    return tuple((name, "STRING") for name in names)
