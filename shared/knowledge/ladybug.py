@@ -17,6 +17,7 @@ from shared.bus.port import Position
 from shared.errors import InvalidInputError, UnavailableError
 from shared.knowledge.bulk import arrow, fill
 from shared.knowledge.generation import DamagedError, Generation, execute, stream, sync
+from shared.knowledge.reading import Reading
 from shared.knowledge.rows import Digests, Row, RowKey, digest
 from shared.knowledge.statements import statements
 from shared.knowledge.writing import Writing, put_watermarks
@@ -150,7 +151,7 @@ class LadybugEngine:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-class LadybugKnowledge(Writing):
+class LadybugKnowledge(Reading, Writing):
     """The knowledge graph in files under a directory that one process owns."""
 
     engine: LadybugEngine

@@ -1,0 +1,77 @@
+# Tastegraph: every task of a developer and of a newcomer. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+
+##@ First steps
+
+.PHONY: setup
+setup: $(VENV)/.dev ## Make .venv with everything that a developer needs
+	@echo "ready: $(BIN)/tastegraph"
+
+.PHONY: test
+test: $(VENV)/.dev ## Run every test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+##@ Checks
+
+.PHONY: check
+check: format-check lint types layers test ## Everything that CI runs
+
+.PHONY: format
+format: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: format-check
+format-check: $(VENV)/.dev ## Say whether the code is formatted
+	$(BIN)/ruff format --check .
+
+.PHONY: lint
+lint: $(VENV)/.dev ## Look for mistakes
+	$(BIN)/ruff check .
+
+.PHONY: types
+types: $(VENV)/.dev ## Check the types, strictly
+	$(BIN)/mypy
+
+.PHONY: layers
+layers: $(VENV)/.dev ## Check who may import whom
+	$(BIN)/lint-imports
+
+##@ Upkeep
+
+.PHONY: lock
+lock: $(VENV)/.dev ## Lock the dependencies anew, with hashes and without naming an index
+	lock() { $(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 "$$@"; }; \
+	lock requirements/bootstrap.in -o requirements/bootstrap.txt; \
+	lock requirements/build.in -o requirements/build.txt; \
+	lock pyproject.toml --extra demo --no-emit-package tastegraph -o requirements/demo.txt; \
+	lock pyproject.toml --extra dev --no-emit-package tastegraph -c requirements/demo.txt -o requirements/dev.txt
+
+.PHONY: clean
+clean: ## Remove what was made here (the data directory stays)
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# uv comes first, by hash; it installs the rest from the lock in seconds.
+$(VENV)/.bootstrap: requirements/bootstrap.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.bootstrap requirements/build.txt requirements/demo.txt pyproject.toml
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/build.txt -r requirements/demo.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo requirements/dev.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,142 @@
+"""Where a user's paths lead: at most 300 products not bought yet, each with the paths to it, strongest first."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from shared.knowledge.engine import Engine
+from shared.knowledge.insight import Bought, Candidate, Interest, Path, Via
+from shared.knowledge.reading_facts import Record, product_of, relevance
+from shared.knowledge.rows import uid
+
+MOST = 300
+_SOURCES = 3  # bought products that a candidate's paths name; the others' weights are in one more path, without a name
+_INTERESTS = 20
+_DIGITS = 9  # engines add floats in any order: what is left of it is rounded away
+
+Leads = dict[str, list[Path]]  # product id → paths of one kind, the best product first
+
+
+@dataclass(frozen=True, slots=True)
+class Viewpoint:
+    """From where paths start: a user, what they bought and are interested in, and what is not offered again."""
+
+    shop: str
+    user_id: str
+    at: int
+    past: bool  # seen from before the shop's present
+    bought: Sequence[Bought]
+    interests: Sequence[Interest]
+    matches: Mapping[str, Sequence[tuple[str, float]]]  # interest id → matched category id and likeness
+    owned: Container[str]
+
+
+def candidates(engine: Engine, view: Viewpoint) -> tuple[Candidate, ...]:
+    """Return where paths lead, kinds of paths taking turns, so that none crowds out another."""
+    leads = [_beside(engine, view), _taste(engine, view), _interesting(engine, view), _popular(engine, view)]
+    chosen = _in_turn(leads)
+    uids = [uid("product", view.shop, product) for product in chosen]
+    found = {row["id"]: product_of(row) for row in engine.run("the_products", {"uids": uids})} if uids else {}
+    return tuple(
+        Candidate(found[product], tuple(path for lead in leads for path in lead.get(product, ())))
+        for product in chosen
+        if product in found
+    )
+
+
+def _in_turn(leads: Sequence[Leads]) -> list[str]:
+    turns = (product for turn in zip_longest(*leads) for product in turn if product is not None)
+    return list(dict.fromkeys(turns))[:MOST]
+
+
+def _ranked(leads: Leads) -> Leads:
+    """Order products by the sum of their paths' weights, and each one's paths by theirs; ties by id."""
+    ordered = {product: sorted(paths, key=_strength) for product, paths in leads.items()}
+    total = {product: round(sum(path.weight for path in paths), _DIGITS) for product, paths in ordered.items()}
+    return {product: ordered[product] for product in sorted(ordered, key=lambda product: (-total[product], product))}
+
+
+def _strength(path: Path) -> tuple[bool, float, str]:
+    """Named sources come first, then the sum of the others."""
+    return not path.source_id and path.via is Via.BOUGHT_WITH, -path.weight, path.source_id
+
+
+def _beside(engine: Engine, view: Viewpoint) -> Leads:
+    if not view.bought:
+        return {}
+    titles = {one.product.product_id: one.product.title for one in view.bought}
+    statement = "beside_then" if view.past else "beside"
+    return _ranked({row["id"]: list(_sources(row, titles)) for row in _walk(engine, statement, view)})
+
+
+def _sources(row: Record, titles: Mapping[str, str]) -> Iterator[Path]:
+    edges = sorted(
+        zip(row["scores"], row["supports"], row["sources"], strict=True), key=lambda edge: (-abs(edge[0]), edge[2])
+    )
+    for score, support, source in edges[:_SOURCES]:
+        yield Path(Via.BOUGHT_WITH, score, support, source, titles.get(source, ""))
+    if rest := edges[_SOURCES:]:
+        weight = round(sum(sorted(edge[0] for edge in rest)), _DIGITS)
+        yield Path(Via.BOUGHT_WITH, weight, sum(edge[1] for edge in rest))
+
+
+def _taste(engine: Engine, view: Viewpoint) -> Leads:
+    rows = _walk(engine, "taste_then" if view.past else "taste", view)
+    return _ranked(
+        {row["id"]: [Path(Via.SIMILAR_USER, round(row["weight"], _DIGITS), row["support"])] for row in rows}
+    )
+
+
+def _walk(engine: Engine, statement: str, view: Viewpoint) -> Iterator[Record]:
+    start = {"uid": uid("user", view.shop, view.user_id)}
+    return _offered(engine.run(statement, start | {"at": view.at} if view.past else start), view.owned)
+
+
+def _interesting(engine: Engine, view: Viewpoint) -> Leads:
+    meant = _meant(view)
+    if not meant:
+        return {}
+    rows = engine.run("popular_within", {"uids": [uid("interest", view.shop, id) for id in meant]})
+    leads: Leads = {}
+    for row in _offered(rows, view.owned):
+        for interest, weight in meant[row["interest"]]:
+            path = Path(Via.INTEREST, weight, row["buyers"], interest.interest_id, interest.name)
+            leads.setdefault(row["id"], []).append(path)
+    return _best_bought({product: _distinct(paths) for product, paths in leads.items()})
+
+
+def _best_bought(leads: Leads) -> Leads:
+    """Order by relevance times buyers; each product's paths by relevance."""
+    worth = {product: sum(path.weight * path.support for path in paths) for product, paths in leads.items()}
+    order = sorted(leads, key=lambda product: (-round(worth[product], _DIGITS), product))
+    return {product: sorted(leads[product], key=_strength) for product in order}
+
+
+def _distinct(paths: Iterable[Path]) -> list[Path]:
+    """Keep the strongest path from each interest: one may be matched to several categories."""
+    best: dict[str, Path] = {}
+    for path in sorted(paths, key=lambda path: (-path.weight, -path.support)):
+        best.setdefault(path.source_id, path)
+    return list(best.values())
+
+
+def _meant(view: Viewpoint) -> dict[str, list[tuple[Interest, float]]]:
+    """Return the interests to look into, each with the user's own that it stands for and how relevant that makes it."""
+    meant: dict[str, list[tuple[Interest, float]]] = {}
+    for interest in [one for one in view.interests if relevance(one) > 0][:_INTERESTS]:
+        for id, likeness in ((interest.interest_id, 1.0), *view.matches.get(interest.interest_id, ())):
+            meant.setdefault(id, []).append((interest, round(relevance(interest) * likeness, _DIGITS)))
+    return meant
+
+
+def _popular(engine: Engine, view: Viewpoint) -> Leads:
+    rows = engine.run("popular_now", {"uid": uid("shop", view.shop, view.shop)})
+    return {
+        row["id"]: [Path(Via.POPULAR, float(row["buyers"]), row["buyers"])] for row in _offered(rows, view.owned)
+    }
+
+
+def _offered(rows: Iterable[Record], owned: Container[str]) -> Iterator[Record]:
+    return (row for row in rows if row["id"] not in owned)

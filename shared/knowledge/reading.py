@@ -1,0 +1,137 @@
+"""The read side of the knowledge port, the same on every engine."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from shared.knowledge.engine import Engine
+from shared.knowledge.insight import Insight, Neighbour, Neighbourhood, Product, Profile
+from shared.knowledge.neighbourhoods import check, draw
+from shared.knowledge.reading_facts import FOREVER, Horizon, Record, product_of, traits
+from shared.knowledge.reading_insight import insight_of, interests_of, matches_of, user_of
+from shared.knowledge.rows import uid
+
+_MOST_NEIGHBOURS = 50
+_MOST_USERS = 1_000
+_SHARED = 5
+_TOP_CATEGORIES = 8
+_CATEGORY_DEPTH = 2  # departments say too little at a glance, shelves too much
+
+
+class Reading:
+    """Reads through `engine`; every answer is bounded, in a fixed order, and of one shop."""
+
+    engine: Engine
+
+    def insight(self, shop: str, user_id: str, at: int | None = None) -> Insight:
+        """Return what is to be known of a user in one bounded read (see the port)."""
+        return insight_of(self.engine, shop, user_id, at)
+
+    def profile(self, shop: str, user_id: str) -> Profile | None:
+        """Return a user at a glance (of their 2,000 latest products), or none."""
+        facts = user_of(self.engine, shop, user_id)
+        if facts is None:
+            return None
+        start = {"uid": uid("user", shop, user_id)}
+        bought = [row for row in self.engine.run("bought_by", start) if row["times"]]
+        rows, matches = self.engine.run("interests_of", start), matches_of(self.engine, shop, user_id)
+        return Profile(
+            user_id=user_id,
+            traits=traits(facts),
+            locale=facts.value("locale"),
+            consent=facts.value("consent"),
+            first_at=min((row["times"][0] for row in bought), default=None),
+            last_at=max((row["times"][-1] for row in bought), default=None),
+            products=len(bought),
+            purchases=sum(len(row["times"]) for row in bought),
+            top_categories=_top_categories(bought),
+            interests=interests_of(self.engine, shop, rows, matches, Horizon(FOREVER, FOREVER)),
+        )
+
+    def product(self, shop: str, product_id: str) -> Product | None:
+        """Return a product, or none."""
+        found = self.engine.run("the_product", {"uid": uid("product", shop, product_id)})
+        return product_of(found[0]) if found else None
+
+    def similar_users(self, shop: str, user_id: str, limit: int = 20) -> list[Neighbour]:
+        """Return the most similar users, at most 50, with products that both bought."""
+        start = uid("user", shop, user_id)
+        rows = self.engine.run("like_user", {"uid": start, "limit": _clamp(limit, _MOST_NEIGHBOURS)})
+        shared = self._in_common(shop, start, [row["uid"] for row in rows])
+        return [
+            Neighbour(row["id"], row["id"], _unit(row["score"]), row["support"], shared.get(row["id"], ()))
+            for row in rows
+        ]
+
+    def similar_products(self, shop: str, product_id: str, limit: int = 20) -> list[Neighbour]:
+        """Return products bought by the same people, at most 50, with the categories that both are in."""
+        one = self.product(shop, product_id)
+        if one is None:
+            return []
+        parameters = {"uid": uid("product", shop, product_id), "limit": _clamp(limit, _MOST_NEIGHBOURS)}
+        found = [(row, product_of(row)) for row in self.engine.run("like_product", parameters)]
+        return [
+            Neighbour(other.product_id, other.title, _unit(row["score"]), row["support"], _shared_path(one, other))
+            for row, other in found
+        ]
+
+    def neighbourhood(
+        self, shop: str, kind: str, id: str, *, depth: int = 2, kinds: Sequence[str] = (), limit: int = 60
+    ) -> Neighbourhood | None:
+        """Return the graph around a node, or none if it is unknown.
+
+        Raises:
+            InvalidInputError: the kind, depth, limit or an edge kind is out of range.
+        """
+        check(kind, depth, kinds, limit)
+        name = self._name(shop, kind, id)
+        if name is None:
+            return None
+        return draw(self.engine, shop, (kind, id, name), depth=depth, kinds=kinds, limit=limit)
+
+    def users(self, shop: str, *, after: str = "", limit: int = 50) -> list[str]:
+        """Return user ids in order, after one of them; at most 1,000."""
+        parameters = {"shop": shop, "after": after, "limit": _clamp(limit, _MOST_USERS)}
+        return [row["id"] for row in self.engine.run("users_after", parameters)]
+
+    def _name(self, shop: str, kind: str, id: str) -> str | None:
+        if kind == "product":
+            product = self.product(shop, id)
+            return product.title if product else None
+        found = self.engine.run(f"read_{kind}", {"uids": [uid(kind, shop, id)]})
+        return (found[0].get("name") or id) if found else None
+
+    def _in_common(self, shop: str, start: str, others: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        if not others:
+            return {}
+        shared: dict[str, list[str]] = defaultdict(list)
+        for row in self.engine.run("in_common", {"uid": start, "uids": list(others)}):
+            if len(shared[row["user"]]) < _SHARED:
+                shared[row["user"]].append(row["id"])
+        uids = sorted({uid("product", shop, product) for products in shared.values() for product in products})
+        rows = self.engine.run("the_products", {"uids": uids}) if uids else []
+        titles = {row["id"]: product_of(row).title for row in rows}
+        return {user: tuple(titles[one] for one in products if one in titles) for user, products in shared.items()}
+
+
+def _top_categories(bought: Sequence[Record]) -> tuple[tuple[str, float], ...]:
+    counts: Counter[str] = Counter()
+    for row in bought:
+        if path := product_of(row).categories[:_CATEGORY_DEPTH]:
+            counts[path[-1]] += len(row["times"])
+    total = sum(len(row["times"]) for row in bought)
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return tuple((name, count / total) for name, count in ordered[:_TOP_CATEGORIES])
+
+
+def _shared_path(one: Product, other: Product) -> tuple[str, ...]:
+    return tuple(name for name in one.categories if name in other.categories)
+
+
+def _clamp(limit: int, most: int) -> int:
+    return max(0, min(limit, most))
+
+
+def _unit(score: float) -> float:
+    return max(0.0, min(1.0, score))

@@ -1,0 +1,137 @@
+"""Puts an insight together from a handful of bounded statements."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from shared.knowledge.candidates import Viewpoint, candidates
+from shared.knowledge.engine import Engine
+from shared.knowledge.insight import Bought, Insight, Interest, Parameters, Reaction
+from shared.knowledge.reading_facts import (
+    FOREVER,
+    Horizon,
+    Record,
+    bought_of,
+    interest_of,
+    reaction_of,
+    traits,
+    with_match,
+)
+from shared.knowledge.rows import Facts, read_facts, uid
+
+Matches = dict[str, list[tuple[str, float]]]  # interest id → matched category id and likeness, the likeliest first
+
+
+def insight_of(engine: Engine, shop: str, user_id: str, at: int | None) -> Insight:
+    """Return an insight (see the port)."""
+    until = FOREVER if at is None else at
+    start = {"uid": uid("user", shop, user_id)}
+    last_at, refreshed_at, parameters = shop_of(engine, shop)
+    facts = user_of(engine, shop, user_id)
+    purchases = engine.run("bought_by", start)
+    reacted, interested = engine.run("reactions_of", start), engine.run("interests_of", start)
+    present = min(until, last_at or _latest(interested, reacted))
+    horizon = Horizon(until, present)
+    bought = _bought(purchases, present)
+    matches = matches_of(engine, shop, user_id)
+    interests = interests_of(engine, shop, interested, matches, horizon)
+    view = Viewpoint(
+        shop=shop,
+        user_id=user_id,
+        at=present,
+        past=present < last_at,
+        bought=bought,
+        interests=interests,
+        matches=matches,
+        owned=_owned(purchases, bought),
+    )
+    return Insight(
+        shop=shop,
+        user_id=user_id,
+        at=present,
+        known=facts is not None,
+        traits=traits(facts) if facts else {},
+        locale=facts.value("locale") if facts else None,
+        consent=facts.value("consent") if facts else None,
+        bought=bought,
+        interests=interests,
+        reactions=_reactions(reacted, horizon),
+        candidates=candidates(engine, view),
+        parameters=parameters,
+        refreshed_at=refreshed_at,
+    )
+
+
+def shop_of(engine: Engine, shop: str) -> tuple[int, int, Parameters]:
+    """Return a shop's last event, its last refresh (ms; 0: none) and its parameters; defaults for an unknown shop."""
+    found = engine.run("the_shop", {"uid": uid("shop", shop, shop)})
+    if not found:
+        return 0, 0, Parameters()
+    row = found[0]
+    return row["last_at"] or 0, row["refreshed_at"] or 0, Parameters(**json.loads(row["parameters"] or "{}"))
+
+
+def user_of(engine: Engine, shop: str, user_id: str) -> Facts | None:
+    """Return what is known of a user, or none if there is no such user."""
+    found = engine.run("read_user", {"uids": [uid("user", shop, user_id)]})
+    return read_facts(found[0]["facts"]) if found else None
+
+
+def matches_of(engine: Engine, shop: str, user_id: str) -> Matches:
+    """Return which categories a user's free words were matched to."""
+    matches: Matches = defaultdict(list)
+    for row in engine.run("matches_of", {"uid": uid("user", shop, user_id)}):
+        matches[row["id"]].append((row["category"], row["likeness"]))
+    return dict(matches)
+
+
+def interests_of(
+    engine: Engine, shop: str, rows: Iterable[Record], matches: Matches, horizon: Horizon
+) -> tuple[Interest, ...]:
+    """Return a user's interests as far as they are seen, in the rows' order, with the path each was matched to."""
+    interests = [interest for row in rows if (interest := interest_of(row, horizon))]
+    likeliest = {one.interest_id: matches[one.interest_id][0][0] for one in interests if one.interest_id in matches}
+    paths = _paths(engine, shop, set(likeliest.values()))
+    return tuple(with_match(one, paths.get(likeliest.get(one.interest_id, ""), ())) for one in interests)
+
+
+def _paths(engine: Engine, shop: str, categories: Iterable[str]) -> Mapping[str, Sequence[str]]:
+    """Return categories' names from broad to narrow; a category's id holds those of all above it."""
+    lines = {category: _line(category) for category in categories}
+    above = sorted({id for line in lines.values() for id in line})
+    if not above:
+        return {}
+    ids = {uid("interest", shop, id): id for id in above}
+    names = {ids[row["uid"]]: row["name"] for row in engine.run("read_interest", {"uids": list(ids)})}
+    return {category: [names[id] for id in line if id in names] for category, line in lines.items()}
+
+
+def _line(category: str) -> list[str]:
+    parts = category.split("/")
+    return ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
+
+
+def _bought(rows: Iterable[Record], until: int) -> tuple[Bought, ...]:
+    bought = [one for row in rows if (one := bought_of(row, until))]
+    return tuple(sorted(bought, key=lambda one: (-one.times[-1], one.product.product_id)))
+
+
+def _owned(rows: Iterable[Record], bought: Iterable[Bought]) -> frozenset[str]:
+    """Return what is not offered as new: what was bought, and what was given back before its purchase was known."""
+    returned = (row["id"] for row in rows if not row["times"])
+    return frozenset(one.product.product_id for one in bought).union(returned)
+
+
+def _reactions(rows: Iterable[Record], horizon: Horizon) -> tuple[Reaction, ...]:
+    return tuple(reaction for row in rows if (reaction := reaction_of(row, horizon)))
+
+
+def _latest(interested: Sequence[Record], reacted: Sequence[Record]) -> int:
+    """Return the latest of a user's own moments: the present of a shop that has sold nothing yet."""
+    moments: list[Any] = [row["at"] for row in interested]
+    for row in reacted:
+        moments += [row["viewed_at"], row["wished_at"], row["dismissed_at"]]
+    return max(moments, default=0)

@@ -1,0 +1,167 @@
+-- the_shop: A shop's present, when it was refreshed, and its fitted parameters.
+MATCH (s:Shop {uid: $uid})
+RETURN s.last_at AS last_at, s.refreshed_at AS refreshed_at, s.parameters AS parameters;
+
+-- the_product: What one product says, and how many bought it lately.
+MATCH (p:Product {uid: $uid})
+RETURN p.id AS id, p.facts AS facts, p.popular AS popular;
+
+-- the_products: What products of these uids say, and how many bought them lately.
+UNWIND $uids AS uid
+MATCH (p:Product {uid: uid})
+RETURN p.id AS id, p.facts AS facts, p.popular AS popular;
+
+-- users_after: A shop's user ids in order, after one of them.
+MATCH (u:User)
+WHERE u.shop = $shop AND u.id > $after
+RETURN u.id AS id ORDER BY id LIMIT $limit;
+
+-- bought_by: What a user bought, the latest first.
+MATCH (u:User {uid: $uid})-[e:PURCHASED]->(p:Product)
+RETURN p.id AS id, p.facts AS facts, p.popular AS popular, e.times AS times, e.quantity AS quantity, e.spend AS spend, e.refunded AS refunded, e.currency AS currency
+ORDER BY coalesce(e.times[-1], 0) DESC, id LIMIT 2000;
+
+-- interests_of: What a user is interested in, the strongest first.
+MATCH (u:User {uid: $uid})-[e:INTERESTED_IN]->(i:Interest)
+RETURN i.id AS id, i.kind AS kind, i.name AS name, e.stated AS stated, e.stated_stamp AS stated_stamp, e.observed AS observed, e.at AS at
+ORDER BY stated DESC, observed DESC, id LIMIT 200;
+
+-- matches_of: The categories that a user's free words were matched to, the likeliest first.
+MATCH (u:User {uid: $uid})-[:INTERESTED_IN]->(i:Interest)
+MATCH (i)-[m:MATCHES]->(c:Interest)
+RETURN i.id AS id, c.id AS category, m.likeness AS likeness
+ORDER BY likeness DESC, id, category LIMIT 400;
+
+-- reactions_of: What a user let show about products, the latest first.
+MATCH (u:User {uid: $uid})-[e:REACTED_TO]->(p:Product)
+RETURN p.id AS id, p.facts AS facts, p.popular AS popular, e.views AS views, e.viewed_at AS viewed_at, e.wished_at AS wished_at, e.rating AS rating, e.rating_stamp AS rating_stamp, e.dismissed_at AS dismissed_at
+ORDER BY viewed_at + wished_at + dismissed_at DESC, id LIMIT 500;
+
+-- beside: What is bought with a user's 200 latest products and not by the user, and the edges that lead there.
+MATCH (u:User {uid: $uid})-[e:PURCHASED]->(s:Product)
+WITH u, s ORDER BY coalesce(e.times[-1], 0) DESC, s.id LIMIT 200
+MATCH (s)-[b:BOUGHT_WITH]->(p:Product)
+WHERE NOT EXISTS { MATCH (u)-[:PURCHASED]->(p) }
+RETURN p.id AS id, sum(b.score) AS weight, collect(s.id) AS sources, collect(b.score) AS scores, collect(b.support) AS supports
+ORDER BY weight DESC, id LIMIT 300;
+
+-- beside_then: As `beside`, with what the user had bought by a moment (slower).
+MATCH (u:User {uid: $uid})-[e:PURCHASED]->(s:Product)
+WHERE e.times[-size(e.times)] <= $at
+WITH u, s ORDER BY e.times[-size(e.times)] DESC, s.id LIMIT 200
+MATCH (s)-[b:BOUGHT_WITH]->(p:Product)
+WHERE NOT EXISTS { MATCH (u)-[f:PURCHASED]->(p) WHERE f.times[-size(f.times)] <= $at }
+RETURN p.id AS id, sum(b.score) AS weight, collect(s.id) AS sources, collect(b.score) AS scores, collect(b.support) AS supports
+ORDER BY weight DESC, id LIMIT 300;
+
+-- taste: Products that the 25 most similar users bought and the user did not, the most shared first.
+MATCH (u:User {uid: $uid})-[s:SIMILAR_TO]->(v:User)
+WITH u, v, s.score AS score ORDER BY score DESC, v.id LIMIT 25
+MATCH (v)-[e:PURCHASED]->(p:Product)
+WHERE NOT EXISTS { MATCH (u)-[:PURCHASED]->(p) }
+RETURN p.id AS id, sum(score) AS weight, count(*) AS support
+ORDER BY weight DESC, id LIMIT 300;
+
+-- taste_then: As `taste`, with what all of them had bought by a moment (slower).
+MATCH (u:User {uid: $uid})-[s:SIMILAR_TO]->(v:User)
+WITH u, v, s.score AS score ORDER BY score DESC, v.id LIMIT 25
+MATCH (v)-[e:PURCHASED]->(p:Product)
+WHERE e.times[-size(e.times)] <= $at AND NOT EXISTS { MATCH (u)-[f:PURCHASED]->(p) WHERE f.times[-size(f.times)] <= $at }
+RETURN p.id AS id, sum(score) AS weight, count(*) AS support
+ORDER BY weight DESC, id LIMIT 300;
+
+-- popular_within: Products popular in these interests, the most popular first.
+UNWIND $uids AS uid
+MATCH (i:Interest {uid: uid})-[e:POPULAR_IN]->(p:Product)
+RETURN i.id AS interest, p.id AS id, e.buyers AS buyers
+ORDER BY buyers DESC, id, interest LIMIT 1000;
+
+-- popular_now: A shop's popular products, the most popular first.
+MATCH (s:Shop {uid: $uid})-[e:POPULAR]->(p:Product)
+RETURN p.id AS id, e.buyers AS buyers
+ORDER BY buyers DESC, id LIMIT 600;
+
+-- like_user: The users most similar to one.
+MATCH (u:User {uid: $uid})-[s:SIMILAR_TO]->(v:User)
+RETURN v.id AS id, v.uid AS uid, s.score AS score, s.support AS support
+ORDER BY score DESC, id LIMIT $limit;
+
+-- in_common: What a user and others bought alike, the most often bought first.
+UNWIND $uids AS other
+MATCH (u:User {uid: $uid})-[e:PURCHASED]->(p:Product)
+MATCH (v:User {uid: other})-[f:PURCHASED]->(p)
+RETURN v.id AS user, p.id AS id, size(e.times) + size(f.times) AS times
+ORDER BY times DESC, id, user LIMIT 2000;
+
+-- like_product: The products most bought with one.
+MATCH (a:Product {uid: $uid})-[e:BOUGHT_WITH]->(p:Product)
+WHERE e.score > 0
+RETURN p.id AS id, p.facts AS facts, p.popular AS popular, e.score AS score, e.support AS support
+ORDER BY score DESC, id LIMIT $limit;
+
+-- from_user_purchased: PURCHASED edges around users.
+UNWIND $uids AS uid
+MATCH (a:User {uid: uid})-[e:PURCHASED]->(b:Product)
+RETURN uid AS near, b.uid AS far, b.id AS id, b.facts AS name, coalesce(size(e.times), 0) AS weight
+ORDER BY weight DESC, id, near LIMIT $limit;
+
+-- from_user_similar_to: SIMILAR_TO edges around users.
+UNWIND $uids AS uid
+MATCH (a:User {uid: uid})-[e:SIMILAR_TO]->(b:User)
+RETURN uid AS near, b.uid AS far, b.id AS id, b.id AS name, e.score AS weight
+ORDER BY weight DESC, id, near LIMIT $limit;
+
+-- from_user_interested_in: INTERESTED_IN edges around users.
+UNWIND $uids AS uid
+MATCH (a:User {uid: uid})-[e:INTERESTED_IN]->(b:Interest)
+RETURN uid AS near, b.uid AS far, b.id AS id, b.name AS name, e.stated + e.observed AS weight
+ORDER BY weight DESC, id, near LIMIT $limit;
+
+-- from_user_reacted_to: REACTED_TO edges around users.
+UNWIND $uids AS uid
+MATCH (a:User {uid: uid})-[e:REACTED_TO]->(b:Product)
+RETURN uid AS near, b.uid AS far, b.id AS id, b.facts AS name, e.views AS weight
+ORDER BY weight DESC, id, near LIMIT $limit;
+
+-- from_product_bought_with: BOUGHT_WITH edges around products.
+UNWIND $uids AS uid
+MATCH (a:Product {uid: uid})-[e:BOUGHT_WITH]->(b:Product)
+WHERE e.score > 0
+RETURN uid AS near, b.uid AS far, b.id AS id, b.facts AS name, e.score AS weight
+ORDER BY weight DESC, id, near LIMIT $limit;
+
+-- from_product_about: ABOUT edges around products.
+UNWIND $uids AS uid
+MATCH (a:Product {uid: uid})-[e:ABOUT]->(b:Interest)
+RETURN uid AS near, b.uid AS far, b.id AS id, b.name AS name, 1 AS weight
+ORDER BY id, near LIMIT $limit;
+
+-- from_product_purchased: PURCHASED edges around products.
+UNWIND $uids AS uid
+MATCH (a:Product {uid: uid})<-[e:PURCHASED]-(b:User)
+RETURN uid AS near, b.uid AS far, b.id AS id, b.id AS name, coalesce(size(e.times), 0) AS weight
+ORDER BY weight DESC, id, near LIMIT $limit;
+
+-- from_interest_popular_in: POPULAR_IN edges around interests.
+UNWIND $uids AS uid
+MATCH (a:Interest {uid: uid})-[e:POPULAR_IN]->(b:Product)
+RETURN uid AS near, b.uid AS far, b.id AS id, b.facts AS name, e.buyers AS weight
+ORDER BY weight DESC, id, near LIMIT $limit;
+
+-- from_interest_about: ABOUT edges around interests.
+UNWIND $uids AS uid
+MATCH (a:Interest {uid: uid})<-[e:ABOUT]-(b:Product)
+RETURN uid AS near, b.uid AS far, b.id AS id, b.facts AS name, b.popular AS weight
+ORDER BY weight DESC, id, near LIMIT $limit;
+
+-- from_interest_within: WITHIN edges around interests.
+UNWIND $uids AS uid
+MATCH (a:Interest {uid: uid})-[e:WITHIN]->(b:Interest)
+RETURN uid AS near, b.uid AS far, b.id AS id, b.name AS name, 1 AS weight
+ORDER BY id, near LIMIT $limit;
+
+-- from_interest_interested_in: INTERESTED_IN edges around interests.
+UNWIND $uids AS uid
+MATCH (a:Interest {uid: uid})<-[e:INTERESTED_IN]-(b:User)
+RETURN uid AS near, b.uid AS far, b.id AS id, b.id AS name, e.stated + e.observed AS weight
+ORDER BY weight DESC, id, near LIMIT $limit;

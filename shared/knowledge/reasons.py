@@ -1,0 +1,68 @@
+"""Why an item is offered, in words made from its strongest path; and product names as a person would write them."""
+
+from __future__ import annotations
+
+from shared.knowledge.insight import Bought, Path, Via
+
+_DAY = 86_400_000
+_SMALL_WORDS = frozenset({"and", "or", "of", "with", "in", "for", "the", "a", "an", "to", "by", "on", "&"})
+_NUMBERS = ("", "once", "twice", "three times", "four times", "five times", "six times", "seven times", "eight times")
+
+
+def display_name(raw: str) -> str:
+    """Return a name without shouting: `FLUID MILK WHITE ONLY` → `Fluid Milk White Only`; mixed case stays as it is."""
+    spaced = " ".join(raw.replace("/", " / ").replace("_", " ").split())
+    if any(c.islower() for c in spaced) or not any(c.isalpha() for c in spaced):
+        return spaced
+    words = spaced.lower().split(" ")
+    return " ".join(word if at and word in _SMALL_WORDS else _capital(word) for at, word in enumerate(words))
+
+
+def _capital(word: str) -> str:
+    for at, letter in enumerate(word):
+        if letter.isalpha():
+            return word[:at] + letter.upper() + word[at + 1 :]
+    return word
+
+
+def buy_again(bought: Bought, at: int) -> str:
+    """Return why to buy it again: how often, and how long ago."""
+    times = [time for time in bought.times if time <= at]
+    ago = _ago(at - times[-1]) if times else "a while ago"
+    if len(times) <= 1:
+        return f"You bought it {ago}"
+    return f"You bought it {_often(len(times))}, last {ago}"
+
+
+def discover(path: Path) -> str:
+    """Return why to try it: where the strongest path comes from. Never says anything of another person."""
+    source = display_name(path.source_name) if path.source_name else ""
+    match path.via:
+        case Via.BOUGHT_WITH if source:
+            return f"Because you buy {source}, and people who do often pick this too"
+        case Via.INTEREST if source:
+            return f"Because you are interested in {source.lower() if source.isascii() else source}"
+        case Via.SIMILAR_USER:
+            return "People whose baskets look like yours keep choosing it"
+        case _:
+            return "Popular in the shop right now"
+
+
+def _often(count: int) -> str:
+    return _NUMBERS[count] if count < len(_NUMBERS) else f"{count} times"
+
+
+def _ago(ms: int) -> str:
+    days = max(0, ms // _DAY)
+    for limit, words in (
+        (1, "today"),
+        (2, "yesterday"),
+        (7, "a few days ago"),
+        (11, "about a week ago"),
+        (18, "about two weeks ago"),
+        (25, "about three weeks ago"),
+        (45, "about a month ago"),
+    ):
+        if days < limit:
+            return words
+    return f"about {round(days / 30.4)} months ago" if days < 700 else f"about {round(days / 365)} years ago"  # noqa: PLR2004

@@ -1,0 +1,145 @@
+"""The Flask app that both HTTP services are served by: strict JSON, problems, limits, ids, health, documentation."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from apiflask import APIBlueprint, APIFlask
+from apiflask.exceptions import HTTPError
+from flask import Response, g, request
+from flask.json.provider import DefaultJSONProvider
+from werkzeug.exceptions import HTTPException
+
+from shared.auth import Authenticator
+from shared.engines import Engines
+from shared.errors import InvalidInputError, TastegraphError, Violation
+from shared.logs import logger
+from shared.metrics import HTTP_REQUESTS
+from shared.web import strictjson
+from shared.web.guard import guard, public
+from shared.web.health import Readiness, health
+from shared.web.problems import problem, problem_of
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SECURITY = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob: https:; frame-src 'self' blob:; "
+    "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
+
+log = logger("web")
+
+
+class StrictJson(DefaultJSONProvider):
+    """Reads bodies strictly, writes them in the order given."""
+
+    sort_keys = False
+    ensure_ascii = False
+
+    def loads(self, s: str | bytes, **_: Any) -> Any:
+        """Return what a body says; see `strictjson.loads`."""
+        return strictjson.loads(s)
+
+
+def create_app(
+    title: str, engines: Engines, blueprints: Sequence[APIBlueprint], readiness: Mapping[str, Readiness]
+) -> APIFlask:
+    """Return an app with these blueprints and all that every HTTP service needs around them."""
+    app = APIFlask(__name__, title=title, version="1", spec_path="/openapi.json", docs_path=None, static_folder=None)  # type: ignore[arg-type]
+    app.json = StrictJson(app)
+    app.config["OPENAPI_VERSION"] = "3.1.0"
+    app.config["MAX_CONTENT_LENGTH"] = engines.settings.max_bulk_body_bytes
+    app.security_schemes = {"key": {"type": "http", "scheme": "bearer"}}
+    _around_requests(app)
+    guard(app, Authenticator(engines.history, engines.clock))
+    _errors(app)
+    for blueprint in (health(app, readiness), *blueprints):
+        app.register_blueprint(blueprint)
+    public(app.view_functions["openapi.spec"])  # APIFlask makes this view itself
+    return app
+
+
+def correlation_id() -> str:
+    """Return the id that joins everything this request leads to."""
+    return str(g.correlation_id)
+
+
+def _around_requests(app: APIFlask) -> None:
+    @app.before_request
+    def begin() -> Response | None:
+        given = request.headers.get("X-Request-Id", "")
+        g.correlation_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        g.started = time.monotonic()
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(correlation_id=g.correlation_id)
+        return None
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        response.headers["X-Request-Id"] = g.get("correlation_id", "")
+        for name, value in _SECURITY.items():
+            response.headers.setdefault(name, value)
+        _account(response)
+        return response
+
+
+def _account(response: Response) -> None:
+    route = request.url_rule.rule if request.url_rule else "unknown"
+    seconds = time.monotonic() - g.get("started", time.monotonic())
+    HTTP_REQUESTS.labels(route, request.method, response.status_code).observe(seconds)
+    log.info("request", method=request.method, route=route, status=response.status_code, seconds=round(seconds, 4))
+
+
+def _errors(app: APIFlask) -> None:
+    @app.error_processor
+    def from_apiflask(error: HTTPError) -> Response:
+        return problem(error.status_code, error.message or "", violations=_details(error.detail))
+
+    @app.errorhandler(HTTPException)
+    def from_werkzeug(error: HTTPException) -> Response:
+        status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+        headers = {name: value for name, value in error.get_headers() if name.lower() in {"allow", "retry-after"}}
+        return problem(status, error.description or "", headers=headers)
+
+    @app.errorhandler(InvalidInputError)
+    def unreadable(error: InvalidInputError) -> Response:
+        malformed = not error.violations and request.method == "POST"
+        return problem(HTTPStatus.BAD_REQUEST, str(error), code="malformed") if malformed else problem_of(error)
+
+    @app.errorhandler(TastegraphError)
+    def ours(error: TastegraphError) -> Response:
+        return problem_of(error)
+
+    @app.errorhandler(Exception)
+    def unforeseen(error: Exception) -> Response:
+        log.exception("a request failed", error=type(error).__name__)  # noqa: LOG004 (Flask calls this while handling it)
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong here; the trace id leads to it")
+
+
+def _details(detail: Any) -> list[Violation]:
+    """Flatten APIFlask's {location: {field: [messages]}} into pointers."""
+    found: list[Violation] = []
+
+    def walk(at: Any, pointer: str) -> None:
+        if isinstance(at, Mapping):
+            for name, below in at.items():
+                walk(below, f"{pointer}/{name}")
+        elif isinstance(at, list):
+            found.extend(Violation(pointer, _words(each)) for each in at)
+        else:
+            found.append(Violation(pointer, str(at)))
+
+    walk(detail or {}, "")
+    return found
+
+
+def _words(message: Any) -> str:
+    return str(message.get("msg", message)) if isinstance(message, Mapping) else str(message)

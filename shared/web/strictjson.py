@@ -1,0 +1,82 @@
+"""JSON without its traps: no NaN, no repeated names, no lone surrogates, nothing too deep, too long or too large."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from shared.errors import InvalidInputError
+
+_DEPTH, _DIGITS, _LENGTH = 32, 40, 4096
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def loads(data: bytes | str) -> Any:
+    """Return what a JSON text says.
+
+    Raises:
+        InvalidInputError: it is not JSON in UTF-8, or holds what no honest client sends.
+    """
+    try:
+        value = json.loads(
+            data,
+            object_pairs_hook=_object,
+            parse_constant=_constant,
+            parse_int=_integer,
+            parse_float=_number,
+        )
+    except RecursionError:
+        raise InvalidInputError("the JSON is nested too deeply") from None
+    except UnicodeDecodeError:
+        raise InvalidInputError("the body is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise InvalidInputError(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+    _check(value, 0)
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = dict(pairs)
+    if len(names) != len(pairs):
+        raise InvalidInputError("an object gives a name twice")
+    return names
+
+
+def _constant(name: str) -> Any:
+    raise InvalidInputError(f"{name} is not a JSON number")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _DIGITS:
+        raise InvalidInputError("a number has too many digits")
+    return int(digits)
+
+
+def _number(digits: str) -> float:
+    value = float(digits) if len(digits) <= _DIGITS else float("inf")
+    if value in (float("inf"), float("-inf")):
+        raise InvalidInputError("a number is out of range or has too many digits")
+    return value
+
+
+def _check(value: Any, depth: int) -> None:
+    if depth > _DEPTH:
+        raise InvalidInputError("the JSON is nested too deeply")
+    match value:
+        case str():
+            _check_text(value)
+        case dict():
+            for name, item in value.items():
+                _check_text(name)
+                _check(item, depth + 1)
+        case list():
+            for item in value:
+                _check(item, depth + 1)
+
+
+def _check_text(text: str) -> None:
+    if len(text) > _LENGTH:
+        raise InvalidInputError(f"a text is longer than {_LENGTH} characters")
+    if "\0" in text or _SURROGATE.search(text):
+        raise InvalidInputError("a text holds NUL or half a character")
