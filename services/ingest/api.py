@@ -126,8 +126,9 @@ def _take(items: Sequence[Typed], ports: IngestPorts) -> list[ItemOutcome]:
 
 def _answer(items: Sequence[Typed], ports: IngestPorts, *, single: bool) -> Response:
     outcomes = _take(items, ports)
-    body = {**_counts(outcomes), "items": [_shown(index, each) for index, each in enumerate(outcomes)]}
-    if body["rejected"] < len(outcomes):
+    counts = _counts(outcomes)
+    body = {**counts, "items": [_shown(index, each) for index, each in enumerate(outcomes)]}
+    if counts["rejected"] < len(outcomes):
         response = jsonify(body)
         response.status_code = HTTPStatus.ACCEPTED
         return response
@@ -168,7 +169,7 @@ def _cloud_line(line: bytes) -> Typed:
 
 
 def _counts(outcomes: Sequence[ItemOutcome]) -> dict[str, int]:
-    words = [each.outcome for each in outcomes]
+    words: list[str] = [each.outcome for each in outcomes]
     names = {"accepted": "accepted", "duplicate": "duplicates", "conflict": "conflicts", "rejected": "rejected"}
     return {name: words.count(word) for word, name in names.items()}
 

@@ -23,9 +23,7 @@ def to_items(call: Any) -> list[Item]:
     name = call.get("event")
     if name not in _EVENTS:
         known = ", ".join(sorted(_EVENTS))
-        raise InvalidInputError(
-            f"no meaning is known for this event; known are {known}", [Violation("/event", "unknown")]
-        )
+        raise InvalidInputError(f"no such event is known; known are {known}", [Violation("/event", "unknown")])
     return _EVENTS[name](call)
 
 
@@ -92,11 +90,8 @@ def _interest(kind: str) -> Callable[[Mapping[str, Any]], list[Item]]:
 def _identify(call: Mapping[str, Any]) -> Item:
     traits = call.get("traits")
     given = dict(traits) if isinstance(traits, Mapping) else {}
-    contact = {
-        ours: given.pop(theirs)
-        for theirs, ours in (("email", "email"), ("firstName", "first_name"))
-        if given.get(theirs)
-    }
+    names = (("email", "email"), ("firstName", "first_name"))
+    contact = {ours: given.pop(theirs) for theirs, ours in names if given.get(theirs)}
     plain = {name: value for name, value in given.items() if isinstance(value, str | int | bool)}
     item: dict[str, Any] = {"user_id": _user(call), **_optional(call, messageId="event_id", timestamp="updated_at")}
     return "users", item | ({"contact": contact} if contact else {}) | ({"traits": plain} if plain else {})

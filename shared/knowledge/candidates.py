@@ -84,9 +84,7 @@ def _sources(row: Record, titles: Mapping[str, str]) -> Iterator[Path]:
 
 def _taste(engine: Engine, view: Viewpoint) -> Leads:
     rows = _walk(engine, "taste_then" if view.past else "taste", view)
-    return _ranked(
-        {row["id"]: [Path(Via.SIMILAR_USER, round(row["weight"], _DIGITS), row["support"])] for row in rows}
-    )
+    return _ranked({row["id"]: [Path(Via.SIMILAR_USER, round(row["weight"], _DIGITS), row["support"])] for row in rows})
 
 
 def _walk(engine: Engine, statement: str, view: Viewpoint) -> Iterator[Record]:
@@ -98,10 +96,11 @@ def _interesting(engine: Engine, view: Viewpoint) -> Leads:
     meant = _meant(view)
     if not meant:
         return {}
-    rows = engine.run("popular_within", {"uids": [uid("interest", view.shop, id) for id in meant]})
+    start = {"uid": uid("user", view.shop, view.user_id)}
+    rows = engine.run("popular_within", start) + (engine.run("popular_matched", start) if view.matches else [])
     leads: Leads = {}
     for row in _offered(rows, view.owned):
-        for interest, weight in meant[row["interest"]]:
+        for interest, weight in meant.get(row["interest"], ()):
             path = Path(Via.INTEREST, weight, row["buyers"], interest.interest_id, interest.name)
             leads.setdefault(row["id"], []).append(path)
     return _best_bought({product: _distinct(paths) for product, paths in leads.items()})
@@ -133,9 +132,7 @@ def _meant(view: Viewpoint) -> dict[str, list[tuple[Interest, float]]]:
 
 def _popular(engine: Engine, view: Viewpoint) -> Leads:
     rows = engine.run("popular_now", {"uid": uid("shop", view.shop, view.shop)})
-    return {
-        row["id"]: [Path(Via.POPULAR, float(row["buyers"]), row["buyers"])] for row in _offered(rows, view.owned)
-    }
+    return {row["id"]: [Path(Via.POPULAR, float(row["buyers"]), row["buyers"])] for row in _offered(rows, view.owned)}
 
 
 def _offered(rows: Iterable[Record], owned: Container[str]) -> Iterator[Record]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -15,7 +14,7 @@ from shared.knowledge.reading_facts import product_of
 from shared.knowledge.rows import uid
 
 DEEPEST, MOST = 3, 300
-_SHARE = 4  # an edge kind may bring this many times its even share: some of it leads back to where we were
+_WIDEST = 24  # nodes of a level that are gone on from
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +81,8 @@ def draw(
     drawing = _Drawing(limit, {start: Node(start, kind, id, name, 0)})
     frontier = [start]
     for level in range(1, depth + 1):
+        if not frontier:
+            break
         before = len(drawing.nodes)
         # Each level may fill its share of what is left, so that the first does not leave the others without room.
         room = before + (limit - before) // (depth - level + 1)
@@ -103,22 +104,18 @@ def check(kind: str, depth: int, kinds: Sequence[str], limit: int) -> None:
 def _walk(
     engine: Engine, drawing: _Drawing, frontier: Sequence[str], kinds: Sequence[str], level: int, room: int
 ) -> None:
-    by_kind: dict[str, list[str]] = defaultdict(list)
-    for one in frontier:
-        by_kind[drawing.nodes[one].kind].append(one)
-    steps = [(step, by_kind[kind]) for kind in sorted(by_kind) for step in _STEPS[kind] if _wanted(step, kinds)]
-    bound = _SHARE * drawing.limit
+    # From one node at a time: an engine that is given a list of them may scan every edge of the kind.
+    bound = 2 * max(1, drawing.limit // min(len(frontier), _WIDEST))
     found = []
-    for step, starts in steps:
-        rows = engine.run(step.statement, {"uids": starts, "limit": bound + 1})
-        drawing.truncated |= len(rows) > bound
-        found.append([(step, row) for row in rows[:bound]])
+    for near in frontier[:_WIDEST]:
+        for step in _STEPS[drawing.nodes[near].kind]:
+            if not kinds or step.edge in kinds:
+                rows = engine.run(step.statement, {"uid": near, "limit": bound + 1})
+                drawing.truncated |= len(rows) > bound
+                found.append([(step, {**row, "near": near}) for row in rows[:bound]])
+    drawing.truncated |= len(frontier) > _WIDEST
     for step, row in _in_turn(found):
         drawing.take(step, row, level, room)
-
-
-def _wanted(step: Step, kinds: Sequence[str]) -> bool:
-    return not kinds or step.edge in kinds
 
 
 def _in_turn(found: Sequence[Sequence[tuple[Step, dict[str, Any]]]]) -> Iterator[tuple[Step, dict[str, Any]]]:

@@ -37,49 +37,56 @@ MATCH (u:User {uid: $uid})-[e:REACTED_TO]->(p:Product)
 RETURN p.id AS id, p.facts AS facts, p.popular AS popular, e.views AS views, e.viewed_at AS viewed_at, e.wished_at AS wished_at, e.rating AS rating, e.rating_stamp AS rating_stamp, e.dismissed_at AS dismissed_at
 ORDER BY viewed_at + wished_at + dismissed_at DESC, id LIMIT 500;
 
--- beside: What is bought with a user's 200 latest products and not by the user, and the edges that lead there.
+-- beside: What is bought with a user's 100 latest products and not by the user, and the edges that lead there.
 MATCH (u:User {uid: $uid})-[e:PURCHASED]->(s:Product)
-WITH u, s ORDER BY coalesce(e.times[-1], 0) DESC, s.id LIMIT 200
+WITH u, s ORDER BY coalesce(e.times[-1], 0) DESC, s.id LIMIT 100
 MATCH (s)-[b:BOUGHT_WITH]->(p:Product)
 WHERE NOT EXISTS { MATCH (u)-[:PURCHASED]->(p) }
 RETURN p.id AS id, sum(b.score) AS weight, collect(s.id) AS sources, collect(b.score) AS scores, collect(b.support) AS supports
-ORDER BY weight DESC, id LIMIT 300;
+ORDER BY weight DESC, id LIMIT 200;
 
 -- beside_then: As `beside`, with what the user had bought by a moment (slower).
 MATCH (u:User {uid: $uid})-[e:PURCHASED]->(s:Product)
 WHERE e.times[-size(e.times)] <= $at
-WITH u, s ORDER BY e.times[-size(e.times)] DESC, s.id LIMIT 200
+WITH u, s ORDER BY e.times[-size(e.times)] DESC, s.id LIMIT 100
 MATCH (s)-[b:BOUGHT_WITH]->(p:Product)
 WHERE NOT EXISTS { MATCH (u)-[f:PURCHASED]->(p) WHERE f.times[-size(f.times)] <= $at }
 RETURN p.id AS id, sum(b.score) AS weight, collect(s.id) AS sources, collect(b.score) AS scores, collect(b.support) AS supports
-ORDER BY weight DESC, id LIMIT 300;
+ORDER BY weight DESC, id LIMIT 200;
 
--- taste: Products that the 25 most similar users bought and the user did not, the most shared first.
+-- taste: Products that the 15 most similar users bought and the user did not, the most shared first.
 MATCH (u:User {uid: $uid})-[s:SIMILAR_TO]->(v:User)
-WITH u, v, s.score AS score ORDER BY score DESC, v.id LIMIT 25
+WITH u, v, s.score AS score ORDER BY score DESC, v.id LIMIT 15
 MATCH (v)-[e:PURCHASED]->(p:Product)
 WHERE NOT EXISTS { MATCH (u)-[:PURCHASED]->(p) }
 RETURN p.id AS id, sum(score) AS weight, count(*) AS support
-ORDER BY weight DESC, id LIMIT 300;
+ORDER BY weight DESC, id LIMIT 200;
 
 -- taste_then: As `taste`, with what all of them had bought by a moment (slower).
 MATCH (u:User {uid: $uid})-[s:SIMILAR_TO]->(v:User)
-WITH u, v, s.score AS score ORDER BY score DESC, v.id LIMIT 25
+WITH u, v, s.score AS score ORDER BY score DESC, v.id LIMIT 15
 MATCH (v)-[e:PURCHASED]->(p:Product)
 WHERE e.times[-size(e.times)] <= $at AND NOT EXISTS { MATCH (u)-[f:PURCHASED]->(p) WHERE f.times[-size(f.times)] <= $at }
 RETURN p.id AS id, sum(score) AS weight, count(*) AS support
-ORDER BY weight DESC, id LIMIT 300;
+ORDER BY weight DESC, id LIMIT 200;
 
--- popular_within: Products popular in these interests, the most popular first.
-UNWIND $uids AS uid
-MATCH (i:Interest {uid: uid})-[e:POPULAR_IN]->(p:Product)
+-- popular_within: Products popular in what a user is interested in, the most popular first.
+MATCH (u:User {uid: $uid})-[:INTERESTED_IN]->(i:Interest)
+MATCH (i)-[e:POPULAR_IN]->(p:Product)
 RETURN i.id AS interest, p.id AS id, e.buyers AS buyers
-ORDER BY buyers DESC, id, interest LIMIT 1000;
+ORDER BY buyers DESC, id, interest LIMIT 400;
+
+-- popular_matched: Products popular in the categories that a user's free words were matched to.
+MATCH (u:User {uid: $uid})-[:INTERESTED_IN]->(i:Interest)
+MATCH (i)-[:MATCHES]->(c:Interest)
+MATCH (c)-[e:POPULAR_IN]->(p:Product)
+RETURN DISTINCT c.id AS interest, p.id AS id, e.buyers AS buyers
+ORDER BY buyers DESC, id, interest LIMIT 400;
 
 -- popular_now: A shop's popular products, the most popular first.
 MATCH (s:Shop {uid: $uid})-[e:POPULAR]->(p:Product)
 RETURN p.id AS id, e.buyers AS buyers
-ORDER BY buyers DESC, id LIMIT 600;
+ORDER BY buyers DESC, id LIMIT 400;
 
 -- like_user: The users most similar to one.
 MATCH (u:User {uid: $uid})-[s:SIMILAR_TO]->(v:User)
@@ -99,69 +106,58 @@ WHERE e.score > 0
 RETURN p.id AS id, p.facts AS facts, p.popular AS popular, e.score AS score, e.support AS support
 ORDER BY score DESC, id LIMIT $limit;
 
--- from_user_purchased: PURCHASED edges around users.
-UNWIND $uids AS uid
-MATCH (a:User {uid: uid})-[e:PURCHASED]->(b:Product)
-RETURN uid AS near, b.uid AS far, b.id AS id, b.facts AS name, coalesce(size(e.times), 0) AS weight
-ORDER BY weight DESC, id, near LIMIT $limit;
+-- from_user_purchased: PURCHASED edges around one user.
+MATCH (a:User {uid: $uid})-[e:PURCHASED]->(b:Product)
+RETURN b.uid AS far, b.id AS id, b.facts AS name, coalesce(size(e.times), 0) AS weight
+ORDER BY weight DESC, id LIMIT $limit;
 
--- from_user_similar_to: SIMILAR_TO edges around users.
-UNWIND $uids AS uid
-MATCH (a:User {uid: uid})-[e:SIMILAR_TO]->(b:User)
-RETURN uid AS near, b.uid AS far, b.id AS id, b.id AS name, e.score AS weight
-ORDER BY weight DESC, id, near LIMIT $limit;
+-- from_user_similar_to: SIMILAR_TO edges around one user.
+MATCH (a:User {uid: $uid})-[e:SIMILAR_TO]->(b:User)
+RETURN b.uid AS far, b.id AS id, b.id AS name, e.score AS weight
+ORDER BY weight DESC, id LIMIT $limit;
 
--- from_user_interested_in: INTERESTED_IN edges around users.
-UNWIND $uids AS uid
-MATCH (a:User {uid: uid})-[e:INTERESTED_IN]->(b:Interest)
-RETURN uid AS near, b.uid AS far, b.id AS id, b.name AS name, e.stated + e.observed AS weight
-ORDER BY weight DESC, id, near LIMIT $limit;
+-- from_user_interested_in: INTERESTED_IN edges around one user.
+MATCH (a:User {uid: $uid})-[e:INTERESTED_IN]->(b:Interest)
+RETURN b.uid AS far, b.id AS id, b.name AS name, e.stated + e.observed AS weight
+ORDER BY weight DESC, id LIMIT $limit;
 
--- from_user_reacted_to: REACTED_TO edges around users.
-UNWIND $uids AS uid
-MATCH (a:User {uid: uid})-[e:REACTED_TO]->(b:Product)
-RETURN uid AS near, b.uid AS far, b.id AS id, b.facts AS name, e.views AS weight
-ORDER BY weight DESC, id, near LIMIT $limit;
+-- from_user_reacted_to: REACTED_TO edges around one user.
+MATCH (a:User {uid: $uid})-[e:REACTED_TO]->(b:Product)
+RETURN b.uid AS far, b.id AS id, b.facts AS name, e.views AS weight
+ORDER BY weight DESC, id LIMIT $limit;
 
--- from_product_bought_with: BOUGHT_WITH edges around products.
-UNWIND $uids AS uid
-MATCH (a:Product {uid: uid})-[e:BOUGHT_WITH]->(b:Product)
+-- from_product_bought_with: BOUGHT_WITH edges around one product.
+MATCH (a:Product {uid: $uid})-[e:BOUGHT_WITH]->(b:Product)
 WHERE e.score > 0
-RETURN uid AS near, b.uid AS far, b.id AS id, b.facts AS name, e.score AS weight
-ORDER BY weight DESC, id, near LIMIT $limit;
+RETURN b.uid AS far, b.id AS id, b.facts AS name, e.score AS weight
+ORDER BY weight DESC, id LIMIT $limit;
 
--- from_product_about: ABOUT edges around products.
-UNWIND $uids AS uid
-MATCH (a:Product {uid: uid})-[e:ABOUT]->(b:Interest)
-RETURN uid AS near, b.uid AS far, b.id AS id, b.name AS name, 1 AS weight
-ORDER BY id, near LIMIT $limit;
+-- from_product_about: ABOUT edges around one product.
+MATCH (a:Product {uid: $uid})-[e:ABOUT]->(b:Interest)
+RETURN b.uid AS far, b.id AS id, b.name AS name, 1 AS weight
+ORDER BY id LIMIT $limit;
 
--- from_product_purchased: PURCHASED edges around products.
-UNWIND $uids AS uid
-MATCH (a:Product {uid: uid})<-[e:PURCHASED]-(b:User)
-RETURN uid AS near, b.uid AS far, b.id AS id, b.id AS name, coalesce(size(e.times), 0) AS weight
-ORDER BY weight DESC, id, near LIMIT $limit;
+-- from_product_purchased: PURCHASED edges around one product.
+MATCH (a:Product {uid: $uid})<-[e:PURCHASED]-(b:User)
+RETURN b.uid AS far, b.id AS id, b.id AS name, coalesce(size(e.times), 0) AS weight
+ORDER BY weight DESC, id LIMIT $limit;
 
--- from_interest_popular_in: POPULAR_IN edges around interests.
-UNWIND $uids AS uid
-MATCH (a:Interest {uid: uid})-[e:POPULAR_IN]->(b:Product)
-RETURN uid AS near, b.uid AS far, b.id AS id, b.facts AS name, e.buyers AS weight
-ORDER BY weight DESC, id, near LIMIT $limit;
+-- from_interest_popular_in: POPULAR_IN edges around one interest.
+MATCH (a:Interest {uid: $uid})-[e:POPULAR_IN]->(b:Product)
+RETURN b.uid AS far, b.id AS id, b.facts AS name, e.buyers AS weight
+ORDER BY weight DESC, id LIMIT $limit;
 
--- from_interest_about: ABOUT edges around interests.
-UNWIND $uids AS uid
-MATCH (a:Interest {uid: uid})<-[e:ABOUT]-(b:Product)
-RETURN uid AS near, b.uid AS far, b.id AS id, b.facts AS name, b.popular AS weight
-ORDER BY weight DESC, id, near LIMIT $limit;
+-- from_interest_about: ABOUT edges around one interest.
+MATCH (a:Interest {uid: $uid})<-[e:ABOUT]-(b:Product)
+RETURN b.uid AS far, b.id AS id, b.facts AS name, b.popular AS weight
+ORDER BY weight DESC, id LIMIT $limit;
 
--- from_interest_within: WITHIN edges around interests.
-UNWIND $uids AS uid
-MATCH (a:Interest {uid: uid})-[e:WITHIN]->(b:Interest)
-RETURN uid AS near, b.uid AS far, b.id AS id, b.name AS name, 1 AS weight
-ORDER BY id, near LIMIT $limit;
+-- from_interest_within: WITHIN edges around one interest.
+MATCH (a:Interest {uid: $uid})-[e:WITHIN]->(b:Interest)
+RETURN b.uid AS far, b.id AS id, b.name AS name, 1 AS weight
+ORDER BY id LIMIT $limit;
 
--- from_interest_interested_in: INTERESTED_IN edges around interests.
-UNWIND $uids AS uid
-MATCH (a:Interest {uid: uid})<-[e:INTERESTED_IN]-(b:User)
-RETURN uid AS near, b.uid AS far, b.id AS id, b.id AS name, e.stated + e.observed AS weight
-ORDER BY weight DESC, id, near LIMIT $limit;
+-- from_interest_interested_in: INTERESTED_IN edges around one interest.
+MATCH (a:Interest {uid: $uid})<-[e:INTERESTED_IN]-(b:User)
+RETURN b.uid AS far, b.id AS id, b.id AS name, e.stated + e.observed AS weight
+ORDER BY weight DESC, id LIMIT $limit;

@@ -60,7 +60,7 @@ def bought(id_, day, *lines, user="ann", shop="shop", currency="EUR", hour=12) -
     return entry(data, id_, data.purchased_at, shop)
 
 
-def refunded(id_, purchase, day, user="ann", shop="shop", currency="EUR", **back) -> Entry:
+def refunded(id_, purchase, day, *, user="ann", shop="shop", currency="EUR", **back) -> Entry:
     data = PurchaseRefunded(
         refund_id=id_,
         purchase_id=purchase,
@@ -87,9 +87,12 @@ def user_told(id_, day, user="ann", shop="shop") -> Entry:
     return entry(data, id_, data.updated_at, shop)
 
 
-def row(start, key="total", count=1, quantity="1", revenue="1", currency="EUR", buyers=1, score=None) -> TrendRow:
-    score = None if score is None else Decimal(score)
-    return TrendRow(start, key, count, Decimal(quantity), Decimal(revenue), currency, buyers, score)
+def row(start, key="total", *, count=1, quantity="1", revenue="1", currency="EUR", buyers=1) -> TrendRow:
+    return TrendRow(start, key, count, Decimal(quantity), Decimal(revenue), currency, buyers)
+
+
+def interest(key, count, buyers, score) -> TrendRow:
+    return TrendRow("2026-05-01", key, count, Decimal(0), Decimal(0), "", buyers, Decimal(score))
 
 
 def ids(page) -> list[str]:
@@ -224,7 +227,7 @@ class TestTrends:
         assert expected == history.trends(TrendQuery("shop", by="category"))
         assert expected[2:] == history.trends(TrendQuery("shop", by="category", key="Grocery/Dairy"))
 
-    @pytest.mark.parametrize("order", itertools.permutations(range(4)))
+    @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
     def test_the_catalogues_latest_word_on_the_category_holds_in_any_order(self, history, order):
         entries = [
             told("p1", "2026-05-01", categories=["Old"]),
@@ -294,8 +297,8 @@ class TestTrends:
                 expressed("5", "2026-05-02", product_id="milk"),
             ]
         )
-        jazz = row("2026-05-01", "jazz", 2, "0", "0", "", 2, "0.75")
-        tea = row("2026-05-01", "tea", 1, "0", "0", "", 1, "0.2")
+        jazz = interest("jazz", 2, 2, "0.75")
+        tea = interest("tea", 1, 1, "0.2")
         assert [jazz, tea] == history.trends(TrendQuery("shop", by="interest"))
         assert [jazz] == history.trends(TrendQuery("shop", by="interest", key="JAZZ"))
         assert [tea] == history.trends(TrendQuery("shop", by="interest", user_id="ann", key="tea"))
@@ -370,7 +373,7 @@ class TestShops:
             return [
                 bought("b", "2026-05-01", line(quantity=2, price=price), shop=shop),
                 refunded("r", "b", "2026-05-02", shop=shop),
-                told("p", "2026-05-03", categories=[category], shop=shop),
+                told("p", "2026-05-03", categories=[category], price=price + 1, currency="EUR", shop=shop),
                 expressed("i", "2026-05-04", name=category, shop=shop),
             ]
 
@@ -378,14 +381,15 @@ class TestShops:
         history.record([*one, *two])
         for shop, entries, category, price in (("one", one, "A", "1"), ("two", two, "B", "7")):
             for asked in ({}, {"user_id": "ann"}):
-                assert entries[::-1] == list(history.timeline(shop, **asked).items)
                 assert [row("2026-05-01", revenue=price)] == history.trends(TrendQuery(shop, **asked))
                 found = history.trends(TrendQuery(shop, by="category", **asked))
                 assert [row("2026-05-01", category, revenue=price)] == found
                 found = history.trends(TrendQuery(shop, by="interest", **asked))
                 assert [(category.lower(), 1)] == [(one_row.key, one_row.count) for one_row in found]
-            assert ["p", "r", "b"] == ids(history.timeline(shop, product_id="milk"))
-            assert [Decimal(price)] == [point.price for point in history.prices(shop, "milk")]
+            assert entries[::-1] == list(history.timeline(shop).items)
+            assert ["i", "r", "b"] == ids(history.timeline(shop, user_id="ann"))
+            assert entries[2::-1] == list(history.timeline(shop, product_id="milk").items)
+            assert [int(price), int(price) + 1] == [point.price for point in history.prices(shop, "milk")]
 
     def test_what_was_erased_is_in_no_answer_and_others_stay(self, history):
         for shop in ("one", "two"):
@@ -394,7 +398,7 @@ class TestShops:
                     bought("b1", "2026-05-01", line(categories=["A"], price=5), shop=shop),
                     bought("b2", "2026-05-09", shop=shop),
                     bought("b3", "2026-05-01", user="bob", shop=shop),
-                    refunded("r", "b1", "2026-05-02", shop=shop),
+                    refunded("r", "b1", "2026-05-02", shop=shop),  # leaves as much as two purchases at 1
                     expressed("i", "2026-05-02", name="jazz", shop=shop),
                 ]
             )
@@ -406,9 +410,7 @@ class TestShops:
         assert ["b2", "b3"] == ids(history.timeline("one", product_id="milk"))
         assert [Decimal(1)] == [point.price for point in history.prices("one", "milk")]
         assert len(history.timeline("two").items) == 5
-        assert [replace(both, count=3, revenue=Decimal(2))] == [
-            replace(found, quantity=Decimal(2)) for found in history.trends(TrendQuery("two"))
-        ]
+        assert [replace(both, count=3)] == history.trends(TrendQuery("two"))
 
     def test_an_erased_purchase_recorded_again_has_no_effect(self, history):
         first = bought("b1", "2026-05-01")

@@ -1,0 +1,55 @@
+"""The composition root of the email service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from services.email.handlers import EmailPorts, handle
+from shared.bus.dispatch import each
+from shared.bus.port import Subscription
+from shared.contracts.topics import EMAIL_REQUESTS
+from shared.engines import Engines
+from shared.errors import UsageError
+
+GROUP = "email"
+_BATCH = 16
+
+
+@dataclass
+class EmailService:
+    """The service: it listens once started."""
+
+    ports: EmailPorts
+    _subscriptions: list[Subscription] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Begin to answer email requests."""
+        handler = each(lambda envelope: handle(envelope, self.ports), bus=self.ports.bus, group=GROUP)
+        self._subscriptions.append(self.ports.bus.subscribe(GROUP, [EMAIL_REQUESTS], handler, batch=_BATCH))
+
+    def stop(self) -> None:
+        """Finish the email in hand and stop."""
+        while self._subscriptions:
+            self._subscriptions.pop().stop()
+
+
+def build(engines: Engines) -> EmailService:
+    """Wire the service to its engines.
+
+    Raises:
+        UsageError: there is no signing key.
+    """
+    key = engines.settings.signing_key
+    if key is None:
+        raise UsageError("TASTEGRAPH_SIGNING_KEY is needed: unsubscribe links are signed with it")
+    public_url = engines.settings.public_url.rstrip("/")
+    ports = EmailPorts(
+        engines.knowledge,
+        engines.history,
+        engines.objects,
+        engines.bus,
+        engines.clock,
+        public_url,
+        key.get_secret_value(),
+    )
+    return EmailService(ports)
