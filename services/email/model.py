@@ -145,11 +145,15 @@ def plan(
 def _choose(template: str | None, recommendation: Recommendation) -> str:
     if recommendation.served_by != "personal":
         return "generic"
-    best = "personalised" if recommendation.buy_again and recommendation.discover else None
-    possible = {"buy-again": recommendation.buy_again, "discover": recommendation.discover, "personalised": best}
+    best = bool(recommendation.buy_again and recommendation.discover)
+    possible = {
+        "buy-again": bool(recommendation.buy_again),
+        "discover": bool(recommendation.discover),
+        "personalised": best,
+    }
     if template and possible.get(template, True):
         return template
-    return best or ("buy-again" if recommendation.buy_again else "discover")
+    return "personalised" if best else ("buy-again" if recommendation.buy_again else "discover")
 
 
 def _fallback(asked: str | None, chosen: str, recommendation: Recommendation) -> str | None:

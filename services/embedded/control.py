@@ -53,7 +53,7 @@ def _answer(line: bytes, run: Run, write: Callable[[bytes], object]) -> None:
             write(json.dumps(item).encode() + b"\n")
     except (BrokenPipeError, ConnectionResetError):
         log.info("the asking command went away")
-    except Exception as error:  # noqa: BLE001 (whatever it was, the asking process must hear of it)
+    except Exception as error:
         if not isinstance(error, errors.TastegraphError):
             log.exception("a command failed")
         with contextlib.suppress(OSError):
@@ -71,7 +71,9 @@ def ask(path: str, operation: str, arguments: Mapping[str, Any]) -> Lines:
         try:
             connection.connect(path)
         except OSError as error:
-            raise errors.UnavailableError(f"the owner of the data directory does not answer: {error.strerror}") from None
+            raise errors.UnavailableError(
+                f"the owner of the data directory does not answer: {error.strerror}"
+            ) from None
         connection.sendall(json.dumps({"operation": operation, "arguments": arguments}).encode() + b"\n")
         with connection.makefile("rb") as answers:
             for line in answers:

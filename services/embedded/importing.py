@@ -114,7 +114,9 @@ class Import:
             if (now := bus.lag("graph", COMMERCE)) != lag:
                 lag, moved = now, time.monotonic()
             if time.monotonic() - moved > _PATIENCE:
-                raise DeadlineError(f"the graph has made no progress for {_PATIENCE:.0f} s; run the import again to go on")
+                raise DeadlineError(
+                    f"the graph has made no progress for {_PATIENCE:.0f} s; run the import again to go on"
+                )
         return history.outcomes(positions)
 
     def _resume(self) -> tuple[Counts, int]:
@@ -171,7 +173,9 @@ def _sort_out(item: Item, outcome: ItemOutcome, offered: _Offered, rejects: IO[s
 
 def _reject(rejects: IO[str], item: Item, problem: Any, offered: _Offered) -> None:
     offered.counts.rejected += 1
-    rejects.write(json.dumps({"row": item.row, "problem": problem, "item": item.value}, ensure_ascii=False, default=str))
+    rejects.write(
+        json.dumps({"row": item.row, "problem": problem, "item": item.value}, ensure_ascii=False, default=str)
+    )
     rejects.write("\n")
 
 

@@ -67,7 +67,9 @@ class OwnedError(UnavailableError):
     """Another process owns the data directory."""
 
     def __init__(self, directory: Path, owner: Owner | None) -> None:
-        who = f"process {owner.pid} ({owner.command}{' at ' + owner.url if owner.url else ''})" if owner else "a process"
+        who = (
+            f"process {owner.pid} ({owner.command}{' at ' + owner.url if owner.url else ''})" if owner else "a process"
+        )
         super().__init__(f"{directory} is in use by {who}")
         self.owner = owner
 

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
-from services.embedded.ownership import Ownership
 from services.email import wiring as email
+from services.embedded.ownership import Ownership
 from services.gateway import wiring as gateway
 from services.graph import wiring as graph
 from services.ingest import wiring as ingest

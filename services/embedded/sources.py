@@ -19,7 +19,8 @@ from shared.web import strictjson
 
 _CHUNK = 65_536
 KINDS: dict[str, tuple[str, ...]] = {
-    "purchases": tuple(name for name in PurchaseRecorded.model_fields if name != "lines") + tuple(PurchaseLine.model_fields),
+    "purchases": tuple(name for name in PurchaseRecorded.model_fields if name != "lines")
+    + tuple(PurchaseLine.model_fields),
     "interests": tuple(InterestExpressed.model_fields),
     "products": tuple(ProductUpdated.model_fields),
     "users": tuple(UserUpdated.model_fields),
@@ -71,7 +72,9 @@ def open_source(path: Path, kind: str, columns: Mapping[str, str], constants: Ma
         case ".csv" | ".parquet" | ".pq":
             return _tabular(path, kind, columns, constants)
         case other:
-            raise UsageError(f"{path}: cannot read {other or 'a file without an ending'}; give .ndjson, .csv or .parquet")
+            raise UsageError(
+                f"{path}: cannot read {other or 'a file without an ending'}; give .ndjson, .csv or .parquet"
+            )
 
 
 def _lines(path: Path, start: int) -> Iterator[Item]:
@@ -126,7 +129,9 @@ def _column_names(path: Path) -> list[str]:
 def _read(path: Path, columns: list[str]) -> pa.Table:
     try:
         if path.suffix.lower() == ".csv":
-            as_text = arrow_csv.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, pa.string()))
+            as_text = arrow_csv.ConvertOptions(
+                include_columns=columns, column_types=dict.fromkeys(columns, pa.string())
+            )
             return arrow_csv.read_csv(path, convert_options=as_text)
         return parquet.read_table(path, columns=columns)
     except pa.ArrowException as error:
@@ -159,7 +164,9 @@ def _purchase(rows: list[tuple[int, dict[str, Any]]]) -> Item:
     lines = [{field: item for field, item in value.items() if field not in _HEAD} for _, value in rows]
     last = rows[-1][0]
     if any(head != heads[0] for head in heads):
-        return Item(last, {"rows": [value for _, value in rows]}, "rows of one purchase differ in user, time or currency")
+        return Item(
+            last, {"rows": [value for _, value in rows]}, "rows of one purchase differ in user, time or currency"
+        )
     return Item(last, {**heads[0], "lines": lines})
 
 
@@ -188,5 +195,3 @@ def _plain(field: str, cell: Any) -> Any:
     if field in _TEXT_FIELDS and isinstance(cell, str):
         return [part.strip() for part in cell.split(">") if part.strip()]
     return cell
-
-

@@ -125,5 +125,5 @@ def _in_turn(found: Sequence[Sequence[tuple[Step, dict[str, Any]]]]) -> Iterator
 
 def _name(kind: str, row: dict[str, Any]) -> str:
     if kind != "product":
-        return row["name"] or row["id"]
+        return str(row["name"] or row["id"])
     return product_of({"id": row["id"], "facts": row["name"], "popular": 0}).title

@@ -33,7 +33,9 @@ RETURN i.id AS id, c.id AS category, m.likeness AS likeness
 ORDER BY likeness DESC, id, category LIMIT 400;
 
 -- reactions_of: What a user let show about products, the latest first.
-MATCH (u:User {uid: $uid})-[e:REACTED_TO]->(p:Product)
+MATCH (u:User {uid: $uid})
+WITH u
+MATCH (u)-[e:REACTED_TO]->(p:Product)
 RETURN p.id AS id, p.facts AS facts, p.popular AS popular, e.views AS views, e.viewed_at AS viewed_at, e.wished_at AS wished_at, e.rating AS rating, e.rating_stamp AS rating_stamp, e.dismissed_at AS dismissed_at
 ORDER BY viewed_at + wished_at + dismissed_at DESC, id LIMIT 500;
 
@@ -45,12 +47,11 @@ WHERE NOT EXISTS { MATCH (u)-[:PURCHASED]->(p) }
 RETURN p.id AS id, sum(b.score) AS weight, collect(s.id) AS sources, collect(b.score) AS scores, collect(b.support) AS supports
 ORDER BY weight DESC, id LIMIT 200;
 
--- beside_then: As `beside`, with what the user had bought by a moment (slower).
+-- beside_then: As `beside`, from what the user had bought by a moment; what they had bought is among it.
 MATCH (u:User {uid: $uid})-[e:PURCHASED]->(s:Product)
 WHERE e.times[-size(e.times)] <= $at
-WITH u, s ORDER BY e.times[-size(e.times)] DESC, s.id LIMIT 100
+WITH s ORDER BY e.times[-size(e.times)] DESC, s.id LIMIT 100
 MATCH (s)-[b:BOUGHT_WITH]->(p:Product)
-WHERE NOT EXISTS { MATCH (u)-[f:PURCHASED]->(p) WHERE f.times[-size(f.times)] <= $at }
 RETURN p.id AS id, sum(b.score) AS weight, collect(s.id) AS sources, collect(b.score) AS scores, collect(b.support) AS supports
 ORDER BY weight DESC, id LIMIT 200;
 
@@ -62,11 +63,11 @@ WHERE NOT EXISTS { MATCH (u)-[:PURCHASED]->(p) }
 RETURN p.id AS id, sum(score) AS weight, count(*) AS support
 ORDER BY weight DESC, id LIMIT 200;
 
--- taste_then: As `taste`, with what all of them had bought by a moment (slower).
+-- taste_then: As `taste`, with what those had bought by a moment; what the user had bought is among it.
 MATCH (u:User {uid: $uid})-[s:SIMILAR_TO]->(v:User)
-WITH u, v, s.score AS score ORDER BY score DESC, v.id LIMIT 15
+WITH v, s.score AS score ORDER BY score DESC, v.id LIMIT 15
 MATCH (v)-[e:PURCHASED]->(p:Product)
-WHERE e.times[-size(e.times)] <= $at AND NOT EXISTS { MATCH (u)-[f:PURCHASED]->(p) WHERE f.times[-size(f.times)] <= $at }
+WHERE e.times[-size(e.times)] <= $at
 RETURN p.id AS id, sum(score) AS weight, count(*) AS support
 ORDER BY weight DESC, id LIMIT 200;
 
@@ -107,57 +108,79 @@ RETURN p.id AS id, p.facts AS facts, p.popular AS popular, e.score AS score, e.s
 ORDER BY score DESC, id LIMIT $limit;
 
 -- from_user_purchased: PURCHASED edges around one user.
-MATCH (a:User {uid: $uid})-[e:PURCHASED]->(b:Product)
+MATCH (a:User {uid: $uid})
+WITH a
+MATCH (a)-[e:PURCHASED]->(b:Product)
 RETURN b.uid AS far, b.id AS id, b.facts AS name, coalesce(size(e.times), 0) AS weight
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- from_user_similar_to: SIMILAR_TO edges around one user.
-MATCH (a:User {uid: $uid})-[e:SIMILAR_TO]->(b:User)
+MATCH (a:User {uid: $uid})
+WITH a
+MATCH (a)-[e:SIMILAR_TO]->(b:User)
 RETURN b.uid AS far, b.id AS id, b.id AS name, e.score AS weight
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- from_user_interested_in: INTERESTED_IN edges around one user.
-MATCH (a:User {uid: $uid})-[e:INTERESTED_IN]->(b:Interest)
+MATCH (a:User {uid: $uid})
+WITH a
+MATCH (a)-[e:INTERESTED_IN]->(b:Interest)
 RETURN b.uid AS far, b.id AS id, b.name AS name, e.stated + e.observed AS weight
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- from_user_reacted_to: REACTED_TO edges around one user.
-MATCH (a:User {uid: $uid})-[e:REACTED_TO]->(b:Product)
+MATCH (a:User {uid: $uid})
+WITH a
+MATCH (a)-[e:REACTED_TO]->(b:Product)
 RETURN b.uid AS far, b.id AS id, b.facts AS name, e.views AS weight
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- from_product_bought_with: BOUGHT_WITH edges around one product.
-MATCH (a:Product {uid: $uid})-[e:BOUGHT_WITH]->(b:Product)
+MATCH (a:Product {uid: $uid})
+WITH a
+MATCH (a)-[e:BOUGHT_WITH]->(b:Product)
 WHERE e.score > 0
 RETURN b.uid AS far, b.id AS id, b.facts AS name, e.score AS weight
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- from_product_about: ABOUT edges around one product.
-MATCH (a:Product {uid: $uid})-[e:ABOUT]->(b:Interest)
+MATCH (a:Product {uid: $uid})
+WITH a
+MATCH (a)-[e:ABOUT]->(b:Interest)
 RETURN b.uid AS far, b.id AS id, b.name AS name, 1 AS weight
 ORDER BY id LIMIT $limit;
 
 -- from_product_purchased: PURCHASED edges around one product.
-MATCH (a:Product {uid: $uid})<-[e:PURCHASED]-(b:User)
+MATCH (a:Product {uid: $uid})
+WITH a
+MATCH (a)<-[e:PURCHASED]-(b:User)
 RETURN b.uid AS far, b.id AS id, b.id AS name, coalesce(size(e.times), 0) AS weight
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- from_interest_popular_in: POPULAR_IN edges around one interest.
-MATCH (a:Interest {uid: $uid})-[e:POPULAR_IN]->(b:Product)
+MATCH (a:Interest {uid: $uid})
+WITH a
+MATCH (a)-[e:POPULAR_IN]->(b:Product)
 RETURN b.uid AS far, b.id AS id, b.facts AS name, e.buyers AS weight
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- from_interest_about: ABOUT edges around one interest.
-MATCH (a:Interest {uid: $uid})<-[e:ABOUT]-(b:Product)
+MATCH (a:Interest {uid: $uid})
+WITH a
+MATCH (a)<-[e:ABOUT]-(b:Product)
 RETURN b.uid AS far, b.id AS id, b.facts AS name, b.popular AS weight
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- from_interest_within: WITHIN edges around one interest.
-MATCH (a:Interest {uid: $uid})-[e:WITHIN]->(b:Interest)
+MATCH (a:Interest {uid: $uid})
+WITH a
+MATCH (a)-[e:WITHIN]->(b:Interest)
 RETURN b.uid AS far, b.id AS id, b.name AS name, 1 AS weight
 ORDER BY id LIMIT $limit;
 
 -- from_interest_interested_in: INTERESTED_IN edges around one interest.
-MATCH (a:Interest {uid: $uid})<-[e:INTERESTED_IN]-(b:User)
+MATCH (a:Interest {uid: $uid})
+WITH a
+MATCH (a)<-[e:INTERESTED_IN]-(b:User)
 RETURN b.uid AS far, b.id AS id, b.id AS name, e.stated + e.observed AS weight
 ORDER BY weight DESC, id LIMIT $limit;

@@ -1,0 +1,219 @@
+"""What the command line can have done: each operation runs on a runtime, here or in the process that owns the data."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from services.email import handlers as email
+from services.embedded.importing import run_import
+from services.embedded.runtime import Runtime
+from services.graph import rebuild as graph
+from services.visionboard import handlers as visionboard
+from shared import auth
+from shared.bus import deadletters
+from shared.clock import to_ms
+from shared.contracts.requests import BoardRequested, EmailRequested, EmailSkipped
+from shared.errors import NotFoundError, UsageError
+from shared.knowledge.recommend import recommend as decide
+
+Arguments = Mapping[str, Any]
+Lines = Iterator[dict[str, Any]]
+Operation = Callable[[Runtime, Arguments], Lines]
+
+
+def keys_create(runtime: Runtime, arguments: Arguments) -> Lines:
+    """Make an API key for a shop."""
+    engines = runtime.engines
+    text, document = auth.create_key(
+        engines.history, arguments["shop"], arguments["scopes"], engines.settings.environment, engines.clock
+    )
+    yield {"result": {"key": text, "id": document.id, **_key_facts(document.body)}}
+
+
+def keys_list(runtime: Runtime, arguments: Arguments) -> Lines:
+    """List API keys; never their texts."""
+    for document in auth.list_keys(runtime.engines.history, arguments.get("shop")):
+        yield {"result": {"id": document.id, **_key_facts(document.body)}}
+
+
+def keys_revoke(runtime: Runtime, arguments: Arguments) -> Lines:
+    """End an API key."""
+    auth.revoke(runtime.engines.history, arguments["id"], runtime.engines.clock)
+    yield {"result": {"id": arguments["id"], "revoked": True}}
+
+
+def _key_facts(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: body[name] for name in ("shop", "scopes", "created_at", "expires_at", "revoked_at")}
+
+
+def import_file(runtime: Runtime, arguments: Arguments) -> Lines:
+    """Take a file in, through the same intake as HTTP."""
+    yield from run_import(
+        runtime,
+        arguments["shop"],
+        arguments["kind"],
+        Path(arguments["file"]),
+        arguments.get("columns", {}),
+        arguments.get("constants", {}),
+    )
+
+
+def refresh(runtime: Runtime, arguments: Arguments) -> Lines:
+    """Refresh a shop's neighbours and popularity now, once the graph holds what the log holds."""
+    runtime.settle()
+    runtime.graph.refresher.refresh(arguments["shop"])
+    yield {"result": {"refreshed": arguments["shop"]}}
+
+
+def recommend(runtime: Runtime, arguments: Arguments) -> Lines:
+    """Say what to offer users: a line each."""
+    runtime.settle()
+    at = _moment(arguments.get("at"))
+    for user_id in arguments["users"]:
+        insight = runtime.engines.knowledge.insight(arguments["shop"], user_id, to_ms(at) if at else None)
+        decided = decide(insight, arguments.get("limit", 10))
+        slates = {
+            name: [item.as_json() for item in getattr(decided, name)] for name in ("buy_again", "discover", "top")
+        }
+        yield {
+            "result": {"user_id": user_id, **slates, "served_by": decided.served_by, "decision_id": decided.decision_id}
+        }
+
+
+def make_email(runtime: Runtime, arguments: Arguments) -> Lines:
+    """Make an email for a user; its files travel in the answer."""
+    runtime.settle()
+    request = EmailRequested(
+        request_id="cli",
+        user_id=arguments["user"],
+        template=arguments.get("template"),
+        at=_moment(arguments.get("at")),
+    )
+    made = email.compose(request, arguments["shop"], "cli", runtime.email.ports)
+    if isinstance(made, EmailSkipped):
+        yield {"result": {"skipped": made.reason, "detail": made.detail}}
+        return
+    head = made.model_dump(mode="json", include={"decision_id", "template", "fallback", "fallback_reason", "subject"})
+    headers = "".join(f"{name}: {value}\n" for name, value in made.headers.items())
+    files = {"html": made.html, "text": made.text, "headers": headers}
+    yield {"result": head, "files": {name: _packed(body.encode()) for name, body in files.items()}}
+
+
+def make_board(runtime: Runtime, arguments: Arguments) -> Lines:
+    """Make a board for a user; its files travel in the answer."""
+    runtime.settle()
+    request = BoardRequested(
+        request_id=f"cli-{arguments.get('layout') or 'wide'}",
+        user_id=arguments["user"],
+        layout=arguments.get("layout"),
+        at=_moment(arguments.get("at")),
+    )
+    made = visionboard.compose(request, arguments["shop"], "cli", runtime.visionboard.ports)
+    head = made.model_dump(mode="json", include={"decision_id", "layout", "fallback", "fallback_reason"})
+    wanted = {"json": "board.json", "picture": "board.png", "webp": "board.webp", "svg": "board.svg"}
+    files = {name: runtime.engines.objects.get(made.pictures[file]) for name, file in wanted.items()}
+    yield {"result": head, "files": {name: _packed(each.data) for name, each in files.items() if each}}
+
+
+def graph_verify(runtime: Runtime, _: Arguments) -> Lines:
+    """Compare the graph with the ledger."""
+    runtime.settle()
+    yield {"result": graph.verify(runtime.graph.ports).as_json()}
+
+
+def graph_rebuild(runtime: Runtime, _: Arguments) -> Lines:
+    """Make the graph anew from the ledger, prove it, and switch to it."""
+    yield {"result": _shown(graph.rebuild(runtime.graph.ports))}
+
+
+def graph_repair(runtime: Runtime, _: Arguments) -> Lines:
+    """Mend the rows that differ."""
+    runtime.settle()
+    yield {"result": _shown(graph.repair(runtime.graph.ports))}
+
+
+def graph_snapshot(runtime: Runtime, arguments: Arguments) -> Lines:
+    """Copy the graph into an empty directory."""
+    graph.snapshot(runtime.graph.ports, arguments["directory"])
+    yield {"result": {"directory": arguments["directory"]}}
+
+
+def graph_restore(runtime: Runtime, arguments: Arguments) -> Lines:
+    """Go back to a copy, then on to what the ledger holds."""
+    graph.restore(runtime.graph.ports, arguments["directory"])
+    yield {"result": {"directory": arguments["directory"]}}
+
+
+def _shown(report: Any) -> dict[str, Any]:
+    return dict(report.as_json()) if hasattr(report, "as_json") else {"done": True}
+
+
+def deadletters_list(runtime: Runtime, arguments: Arguments) -> Lines:
+    """List what could not be processed."""
+    for each in deadletters.list_dead_letters(runtime.engines.bus, shop=arguments.get("shop")):
+        yield {"result": each.as_json()}
+
+
+def deadletters_show(runtime: Runtime, arguments: Arguments) -> Lines:
+    """Show one of them."""
+    each = deadletters.show(runtime.engines.bus, arguments["id"])
+    if each is None:
+        raise NotFoundError(f"there is no dead letter {arguments['id']}")
+    yield {"result": each.as_json()}
+
+
+def deadletters_replay(runtime: Runtime, arguments: Arguments) -> Lines:
+    """Offer them again on their topics, byte for byte."""
+    replayed = deadletters.replay(runtime.engines.bus, arguments["ids"])
+    yield {"result": {"replayed": len(replayed)}}
+
+
+OPERATIONS: dict[str, Operation] = {
+    "keys.create": keys_create,
+    "keys.list": keys_list,
+    "keys.revoke": keys_revoke,
+    "import": import_file,
+    "refresh": refresh,
+    "recommend": recommend,
+    "email": make_email,
+    "board": make_board,
+    "graph.verify": graph_verify,
+    "graph.rebuild": graph_rebuild,
+    "graph.repair": graph_repair,
+    "graph.snapshot": graph_snapshot,
+    "graph.restore": graph_restore,
+    "deadletters.list": deadletters_list,
+    "deadletters.show": deadletters_show,
+    "deadletters.replay": deadletters_replay,
+}
+
+
+def run(runtime: Runtime, operation: str, arguments: Arguments) -> Lines:
+    """Run an operation by name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if operation not in OPERATIONS:
+        raise UsageError(f"no operation is called {operation}")
+    yield from OPERATIONS[operation](runtime, arguments)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a time such as 2017-12-04T00:00:00Z") from None
+    if moment.tzinfo is None:
+        raise UsageError(f"{text!r} has no zone; add Z for UTC")
+    return moment
+
+
+def _packed(data: bytes) -> str:
+    return base64.b64encode(data).decode()

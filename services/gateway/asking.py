@@ -1,0 +1,122 @@
+"""A question over the bus and its answer: publish a request, wait for the reply within bounds, keep it as a job."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import uuid
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from shared.bus.port import Bus
+from shared.clock import Clock
+from shared.contracts.codec import Envelope, digest, encode
+from shared.contracts.requests import BoardRequested, EmailRequested, Replied, ReplyStatus
+from shared.errors import ConflictError
+from shared.history.port import Document, Documents
+from shared.logs import logger
+
+JOBS = "jobs"
+_EXPIRES = timedelta(hours=1)  # nobody looks a job up after that; the work would be for nothing
+_log = logger("gateway")
+
+Request = EmailRequested | BoardRequested
+
+
+@dataclass(frozen=True)
+class AskerPorts:
+    """All that asking needs of the outside."""
+
+    bus: Bus
+    documents: Documents
+    clock: Clock
+
+
+class Asker:
+    """Asks the services behind the bus. Thread-safe; a reply that nobody waits for any more is kept in its job."""
+
+    def __init__(self, ports: AskerPorts, wait_seconds: float) -> None:
+        self._ports, self._wait = ports, wait_seconds
+        self.instance = uuid.uuid4().hex
+        self._pending: dict[tuple[str, str], list[Future[Replied]]] = {}
+        self._lock = threading.Lock()
+
+    def ask(self, shop: str, request: Request, correlation_id: str) -> Replied | None:
+        """Publish a request and return its reply, or none if that takes longer than the wait.
+
+        Raises:
+            ConflictError: another request was made under the same id.
+            UnavailableError: the request was not taken.
+        """
+        self._open_job(shop, request)
+        slot = (shop, request.request_id)
+        future: Future[Replied] = Future()
+        with self._lock:
+            self._pending.setdefault(slot, []).append(future)
+        try:
+            self._ports.bus.publish([encode(self._envelope(shop, request, correlation_id))])
+            return future.result(self._wait)
+        except TimeoutError:
+            return None
+        finally:
+            self._forget(slot, future)
+
+    def on_reply(self, envelope: Envelope[Replied]) -> None:
+        """Keep a reply in the job of its own shop, and wake who waits for it.
+
+        Raises:
+            UnavailableError: it could not be kept; offer it again.
+        """
+        reply, shop = envelope.data, envelope.shop
+        job = self._ports.documents.get(JOBS, shop, reply.request_id)
+        if job is None:
+            _log.warning("a reply to nothing that was asked was dropped", request_id=reply.request_id)
+            return
+        self._ports.documents.put(JOBS, shop, reply.request_id, {**job.body, **outcome(reply)})
+        with self._lock:
+            waiting = self._pending.pop((shop, reply.request_id), [])
+        for future in waiting:
+            future.set_result(reply)
+
+    def _open_job(self, shop: str, request: Request) -> Document:
+        kind = "emails" if isinstance(request, EmailRequested) else "boards"
+        body = {"kind": kind, "user_id": request.user_id, "status": "pending", "digest": digest(request)}
+        try:
+            return self._ports.documents.put(JOBS, shop, request.request_id, body, expect=0)
+        except ConflictError:
+            known = self._ports.documents.get(JOBS, shop, request.request_id)
+            if known is None or known.body["digest"] != body["digest"]:
+                raise ConflictError("the Idempotency-Key was used for another request") from None
+            return known
+
+    def _envelope(self, shop: str, request: Request, correlation_id: str) -> Envelope[Request]:
+        now = self._ports.clock.now()
+        told = {"replyto": self.instance, "expirytime": (now + _EXPIRES).isoformat()}
+        return Envelope(shop, request.request_id, request.user_id, now.isoformat(), request, correlation_id, told)
+
+    def _forget(self, slot: tuple[str, str], future: Future[Replied]) -> None:
+        with self._lock:
+            left = [each for each in self._pending.get(slot, []) if each is not future]
+            if left:
+                self._pending[slot] = left
+            else:
+                self._pending.pop(slot, None)
+
+
+def outcome(reply: Replied) -> dict[str, Any]:
+    """Return what a job keeps of a reply: what came of it, and why; the result itself is kept under its own id."""
+    kept: dict[str, Any] = {"status": reply.status.value}
+    if reply.status is ReplyStatus.SKIPPED:
+        kept["result"] = reply.result
+    if reply.problem is not None:
+        kept["problem"] = reply.problem
+    return kept
+
+
+def request_id(shop: str, route: str, idempotency_key: str | None) -> str:
+    """Return the same id for the same key of the same shop on the same route; without a key, a new one."""
+    if not idempotency_key:
+        return uuid.uuid4().hex
+    return hashlib.sha256("\n".join((shop, route, idempotency_key)).encode()).hexdigest()[:32]

@@ -1,0 +1,93 @@
+"""Reasons and names read as a person would write them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from shared.knowledge.insight import Bought, Path, Product, Via
+from shared.knowledge.reasons import buy_again, discover, display_name
+
+DAY = 86_400_000
+AT = 1_793_700_000_000
+
+
+def bought(*days: int) -> Bought:
+    times = tuple(AT - day * DAY for day in days)
+    return Bought(Product("p"), times, Decimal(1), Decimal(1), Decimal(0))
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        ("FLUID MILK WHITE ONLY", "Fluid Milk White Only"),
+        ("SALT AND VINEGAR", "Salt and Vinegar"),
+        ("THE BEST OF", "The Best of"),
+        ("CHIPS/SNACKS", "Chips / Snacks"),
+        ("iPhone case", "iPhone case"),
+        ("100% JUICE", "100% Juice"),
+        ("  TWO   WORDS ", "Two Words"),
+        ("ÉCLAIR", "Éclair"),
+        ("42", "42"),
+        ("", ""),
+    ],
+)
+def test_a_name_does_not_shout(raw: str, name: str) -> None:
+    assert name == display_name(raw)
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        (0, "today"),
+        (1, "yesterday"),
+        (3, "a few days ago"),
+        (8, "about a week ago"),
+        (14, "about two weeks ago"),
+        (20, "about three weeks ago"),
+        (30, "about a month ago"),
+        (45, "about a month ago"),
+        (60, "about 2 months ago"),
+        (365, "about 12 months ago"),
+        (730, "about 2 years ago"),
+    ],
+)
+def test_how_long_ago_is_said_in_words(days: int, words: str) -> None:
+    assert f"You bought it {words}" == buy_again(bought(days), AT)
+
+
+def test_no_distance_in_time_is_bad_english() -> None:
+    said = {buy_again(bought(days), AT) for days in range(3000)}
+
+    assert not [words for words in said if " 1 " in words or " 0 " in words]
+
+
+def test_repetition_is_counted_and_the_last_time_named() -> None:
+    assert "You bought it three times, last yesterday" == buy_again(bought(30, 20, 1), AT)
+    assert "You bought it 9 times, last today" == buy_again(bought(*range(8, -1, -1)), AT)
+
+
+def test_what_came_later_is_not_told() -> None:
+    assert "You bought it about a week ago" == buy_again(bought(8, -3), AT)
+
+
+def test_a_purchase_without_a_known_time_is_a_while_ago() -> None:
+    assert "You bought it a while ago" == buy_again(bought(), AT)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        (Path(Via.BOUGHT_WITH, 1, 3, "x", "FLUID MILK"), "Because you buy Fluid Milk, and people who do often"),
+        (Path(Via.INTEREST, 1, 3, "x", "CHEESE"), "Because you are interested in cheese"),
+        (Path(Via.SIMILAR_USER, 1, 3, "ann", "Ann Smith"), "People whose baskets look like yours"),
+        (Path(Via.POPULAR, 1, 3), "Popular in the shop right now"),
+        (Path(Via.BOUGHT_WITH, 1, 3, "x"), "Popular in the shop right now"),
+    ],
+)
+def test_a_discovery_says_where_it_comes_from_and_names_nobody(path: Path, words: str) -> None:
+    said = discover(path)
+
+    assert said.startswith(words)
+    assert "Ann" not in said
