@@ -6,8 +6,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+DEMO_ARGS ?=
 
 ##@ First steps
+
+.PHONY: demo
+demo: $(VENV)/.demo ## Load a real shop, make an email and a board, and keep serving
+	@$(BIN)/tastegraph demo $(DEMO_ARGS)
 
 .PHONY: setup
 setup: $(VENV)/.dev ## Make .venv with everything that a developer needs

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import threading
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -124,6 +125,7 @@ class Authenticator:
     def __init__(self, documents: Documents, clock: Clock) -> None:
         self._documents, self._clock = documents, clock
         self._seen: TTLCache[str, Principal] = TTLCache(10_000, _TRUST_SECONDS)
+        self._lock = threading.Lock()  # a TTLCache is not safe among threads, and even a look changes it
 
     def authenticate(self, text: str) -> Principal:
         """Return the principal of a key's text.
@@ -132,9 +134,12 @@ class Authenticator:
             AuthenticationError: it is not a key that works.
         """
         digest = _digest(text)
-        principal = self._seen.get(digest)
+        with self._lock:
+            principal = self._seen.get(digest)
         if principal is None:
-            principal = self._seen[digest] = self._look_up(text, digest)
+            principal = self._look_up(text, digest)
+            with self._lock:
+                self._seen[digest] = principal
         return principal
 
     def _look_up(self, text: str, digest: str) -> Principal:

@@ -1,4 +1,4 @@
-"""Commands for a data directory that another process owns: JSON lines over a Unix socket that only its user may open."""
+"""Commands for a data directory that another process owns: JSON lines over a Unix socket of its user's."""
 
 from __future__ import annotations
 

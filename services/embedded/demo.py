@@ -50,7 +50,7 @@ def _show(runtime: Runtime, url: str, households: int | None) -> None:
     typer.echo(
         f"\nHousehold {told['user']} of {_PROFILE['name']}:\n"
         f"  email   {out / 'email.html'}\n  board   {out / 'board.png'}\n"
-        f"  page    {url}/#key={told['key']}&user={told['user']}\n\nCtrl-C ends it; run it again and it is there at once."
+        f"  page    {url}/#key={told['key']}&user={told['user']}\n\nCtrl-C ends it; run again, it is there at once."
     )
 
 

@@ -1,4 +1,4 @@
-"""Backfills: files through the same intake as HTTP, with original times, progress, a resume point and a file of rejects."""
+"""Backfills: files through the same intake as HTTP, with original times, progress, a resume point, and rejects."""
 
 from __future__ import annotations
 

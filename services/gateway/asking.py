@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import uuid
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
@@ -74,7 +75,7 @@ class Asker:
         if job is None:
             _log.warning("a reply to nothing that was asked was dropped", request_id=reply.request_id)
             return
-        self._ports.documents.put(JOBS, shop, reply.request_id, {**job.body, **outcome(reply)})
+        self._ports.documents.put(JOBS, shop, reply.request_id, {**job.body, **outcome(reply, job.body)})
         with self._lock:
             waiting = self._pending.pop((shop, reply.request_id), [])
         for future in waiting:
@@ -82,7 +83,13 @@ class Asker:
 
     def _open_job(self, shop: str, request: Request) -> Document:
         kind = "emails" if isinstance(request, EmailRequested) else "boards"
-        body = {"kind": kind, "user_id": request.user_id, "status": "pending", "digest": digest(request)}
+        body = {
+            "kind": kind,
+            "user_id": request.user_id,
+            "preview": isinstance(request, EmailRequested) and request.preview,
+            "status": "pending",
+            "digest": digest(request),
+        }
         try:
             return self._ports.documents.put(JOBS, shop, request.request_id, body, expect=0)
         except ConflictError:
@@ -105,10 +112,10 @@ class Asker:
                 self._pending.pop(slot, None)
 
 
-def outcome(reply: Replied) -> dict[str, Any]:
-    """Return what a job keeps of a reply: what came of it, and why; the result itself is kept under its own id."""
+def outcome(reply: Replied, job: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a job keeps of a reply; a result that has a place of its own stays there."""
     kept: dict[str, Any] = {"status": reply.status.value}
-    if reply.status is ReplyStatus.SKIPPED:
+    if reply.status is ReplyStatus.SKIPPED or job["preview"]:
         kept["result"] = reply.result
     if reply.problem is not None:
         kept["problem"] = reply.problem
@@ -119,4 +126,4 @@ def request_id(shop: str, route: str, idempotency_key: str | None) -> str:
     """Return the same id for the same key of the same shop on the same route; without a key, a new one."""
     if not idempotency_key:
         return uuid.uuid4().hex
-    return hashlib.sha256("\n".join((shop, route, idempotency_key)).encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{shop}\n{route}\n{idempotency_key}".encode()).hexdigest()[:32]

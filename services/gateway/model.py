@@ -175,6 +175,6 @@ def made(document: Document, route: str) -> dict[str, Any]:
 def job(document: Document) -> dict[str, Any]:
     """Return a job as JSON, with where its result is once it is done."""
     shown = {name: value for name, value in document.body.items() if name != "digest"}
-    if shown["status"] == "done":
+    if shown["status"] == "done" and not shown["preview"]:
         shown["location"] = f"/v1/{shown['kind']}/{document.id}"
     return {"job_id": document.id, **shown}

@@ -16,7 +16,7 @@ def match_tags(tags: Mapping[str, str], categories: Mapping[str, str]) -> list[t
         tags: interest ids of tags and their words.
         categories: interest ids of categories and their names.
     """
-    choices = {key: _words(name) for key, name in sorted(categories.items())}
+    choices = {key: words for key, name in sorted(categories.items()) if (words := _words(name))}
     matches = []
     for tag_id, name in sorted(tags.items()):
         found = process.extractOne(_words(name), choices, scorer=fuzz.token_sort_ratio, score_cutoff=_LEAST)

@@ -79,9 +79,10 @@ def user_neighbours(matrix: Any, users: Sequence[str]) -> list[tuple[str, str, f
         source = block.row + start
         keep = (source != block.col) & (block.data > 0)
         source, target, score = source[keep], block.col[keep], block.data[keep]
-        for at in _strongest(source, target, score, _PER_USER):
-            support = shared[source[at] - start, target[at]]
-            rows.append(_edge(users, int(source[at]), int(target[at]), score[at], support))
+        best = _strongest(source, target, score, _PER_USER)
+        support = np.asarray(shared[source[best] - start, target[best]]).ravel()
+        for at, common in zip(best, support, strict=True):
+            rows.append(_edge(users, int(source[at]), int(target[at]), score[at], common))  # noqa: PERF401
     return rows
 
 

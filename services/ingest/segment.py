@@ -21,7 +21,7 @@ def to_items(call: Any) -> list[Item]:
     if call.get("type", "track") == "identify":
         return [_identify(call)]
     name = call.get("event")
-    if name not in _EVENTS:
+    if not isinstance(name, str) or name not in _EVENTS:
         known = ", ".join(sorted(_EVENTS))
         raise InvalidInputError(f"no such event is known; known are {known}", [Violation("/event", "unknown")])
     return _EVENTS[name](call)
@@ -125,14 +125,14 @@ def _user(call: Mapping[str, Any]) -> str:
 
 def _product_id(product: Mapping[str, Any], pointer: str) -> str:
     value = product.get("product_id") or product.get("sku")
-    if not isinstance(value, str | int):
+    if isinstance(value, bool) or not isinstance(value, str | int):
         raise InvalidInputError("a product has no id", [Violation(pointer, "is required")])
     return str(value)
 
 
 def _text(mapping: Mapping[str, Any], name: str) -> str:
     value = mapping.get(name)
-    if not isinstance(value, str | int):
+    if isinstance(value, bool) or not isinstance(value, str | int):
         raise InvalidInputError(f"{name} is missing", [Violation(f"/{name}", "is required")])
     return str(value)
 

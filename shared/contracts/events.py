@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from shared.contracts.values import (
     CategoryPath,
@@ -154,7 +154,8 @@ class ProductUpdated(Model):
         return self
 
 
-Trait = str | int | bool | None
+# Strict, so that `true` stays true; whole numbers as far as canonical JSON can tell them apart.
+Trait = str | Annotated[int, Field(strict=True, gt=-(2**53), lt=2**53)] | StrictBool | None
 
 
 class Contact(Model):

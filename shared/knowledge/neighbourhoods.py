@@ -14,7 +14,7 @@ from shared.knowledge.reading_facts import product_of
 from shared.knowledge.rows import uid
 
 DEEPEST, MOST = 3, 300
-_WIDEST = 24  # nodes of a level that are gone on from
+_WIDEST = 12  # nodes of a level that are gone on from
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,13 +47,13 @@ WHERE NOT EXISTS { MATCH (u)-[:PURCHASED]->(p) }
 RETURN p.id AS id, sum(b.score) AS weight, collect(s.id) AS sources, collect(b.score) AS scores, collect(b.support) AS supports
 ORDER BY weight DESC, id LIMIT 200;
 
--- beside_then: As `beside`, from what the user had bought by a moment; what they had bought is among it.
+-- beside_then: As `beside`, from what the user had bought by a moment, that itself not left out.
 MATCH (u:User {uid: $uid})-[e:PURCHASED]->(s:Product)
 WHERE e.times[-size(e.times)] <= $at
 WITH s ORDER BY e.times[-size(e.times)] DESC, s.id LIMIT 100
 MATCH (s)-[b:BOUGHT_WITH]->(p:Product)
 RETURN p.id AS id, sum(b.score) AS weight, collect(s.id) AS sources, collect(b.score) AS scores, collect(b.support) AS supports
-ORDER BY weight DESC, id LIMIT 200;
+ORDER BY weight DESC, id LIMIT 800;
 
 -- taste: Products that the 15 most similar users bought and the user did not, the most shared first.
 MATCH (u:User {uid: $uid})-[s:SIMILAR_TO]->(v:User)
@@ -63,31 +63,31 @@ WHERE NOT EXISTS { MATCH (u)-[:PURCHASED]->(p) }
 RETURN p.id AS id, sum(score) AS weight, count(*) AS support
 ORDER BY weight DESC, id LIMIT 200;
 
--- taste_then: As `taste`, with what those had bought by a moment; what the user had bought is among it.
+-- taste_then: As `taste`, with what those had bought by a moment, the user's own not left out.
 MATCH (u:User {uid: $uid})-[s:SIMILAR_TO]->(v:User)
 WITH v, s.score AS score ORDER BY score DESC, v.id LIMIT 15
 MATCH (v)-[e:PURCHASED]->(p:Product)
 WHERE e.times[-size(e.times)] <= $at
 RETURN p.id AS id, sum(score) AS weight, count(*) AS support
-ORDER BY weight DESC, id LIMIT 200;
+ORDER BY weight DESC, id LIMIT 800;
 
 -- popular_within: Products popular in what a user is interested in, the most popular first.
 MATCH (u:User {uid: $uid})-[:INTERESTED_IN]->(i:Interest)
 MATCH (i)-[e:POPULAR_IN]->(p:Product)
 RETURN i.id AS interest, p.id AS id, e.buyers AS buyers
-ORDER BY buyers DESC, id, interest LIMIT 400;
+ORDER BY buyers DESC, id, interest LIMIT 200;
 
 -- popular_matched: Products popular in the categories that a user's free words were matched to.
 MATCH (u:User {uid: $uid})-[:INTERESTED_IN]->(i:Interest)
 MATCH (i)-[:MATCHES]->(c:Interest)
 MATCH (c)-[e:POPULAR_IN]->(p:Product)
 RETURN DISTINCT c.id AS interest, p.id AS id, e.buyers AS buyers
-ORDER BY buyers DESC, id, interest LIMIT 400;
+ORDER BY buyers DESC, id, interest LIMIT 200;
 
 -- popular_now: A shop's popular products, the most popular first.
 MATCH (s:Shop {uid: $uid})-[e:POPULAR]->(p:Product)
 RETURN p.id AS id, e.buyers AS buyers
-ORDER BY buyers DESC, id LIMIT 400;
+ORDER BY buyers DESC, id LIMIT 300;
 
 -- like_user: The users most similar to one.
 MATCH (u:User {uid: $uid})-[s:SIMILAR_TO]->(v:User)

@@ -61,7 +61,7 @@ def _ago(ms: int) -> str:
         (11, "about a week ago"),
         (18, "about two weeks ago"),
         (25, "about three weeks ago"),
-        (45, "about a month ago"),
+        (46, "about a month ago"),
     ):
         if days < limit:
             return words

@@ -122,13 +122,15 @@ def _new(insight: Insight, unwanted: frozenset[str]) -> Iterable[Item]:
 
 
 def _source_strength(insight: Insight) -> Callable[[Path], float]:
-    """A path counts by how much its source matters to the user now."""
+    """A path counts by how much its source matters to the user now; popularity is a share of the most popular."""
     now = {b.product.product_id: repetition(b.times, insight.at, insight.parameters.decay_days) for b in insight.bought}
+    buyers = (path.weight for one in insight.candidates for path in one.paths if path.via is Via.POPULAR)
+    most = max(buyers, default=1.0) or 1.0
 
     def strength(path: Path) -> float:
         if path.via is Via.BOUGHT_WITH:
             return float(now.get(path.source_id, 0.1) ** 0.5)
-        return 1.0
+        return 1.0 / most if path.via is Via.POPULAR else 1.0
 
     return strength
 

@@ -20,7 +20,7 @@ def loads(data: bytes | str) -> Any:
     """
     try:
         value = json.loads(
-            data,
+            data if isinstance(data, str) else data.decode(),  # json itself would also guess UTF-16 and UTF-32
             object_pairs_hook=_object,
             parse_constant=_constant,
             parse_int=_integer,

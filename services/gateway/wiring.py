@@ -1,0 +1,60 @@
+"""The composition root of the gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from apiflask import APIBlueprint
+
+from services.gateway.asking import Asker, AskerPorts
+from services.gateway.ports import GatewayPorts
+from services.gateway.routes import consent, console, deadletters, graph, making, users
+from shared.bus.dispatch import each
+from shared.bus.port import Subscription
+from shared.contracts.topics import REPLIES
+from shared.engines import Engines
+from shared.errors import UsageError
+
+GROUP = "gateway"
+
+
+@dataclass
+class GatewayService:
+    """The service: routes, and an ear for replies once started."""
+
+    ports: GatewayPorts
+    blueprints: list[APIBlueprint]
+    _subscriptions: list[Subscription] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Begin to listen for replies."""
+        handler = each(self.ports.asker.on_reply, bus=self.ports.bus, group=GROUP)
+        self._subscriptions.append(self.ports.bus.subscribe(GROUP, [REPLIES], handler))
+
+    def stop(self) -> None:
+        """Finish the replies in hand and stop."""
+        while self._subscriptions:
+            self._subscriptions.pop().stop()
+
+
+def build(engines: Engines) -> GatewayService:
+    """Wire the service to its engines.
+
+    Raises:
+        UsageError: there is no signing key.
+    """
+    key = engines.settings.signing_key
+    if key is None:
+        raise UsageError("TASTEGRAPH_SIGNING_KEY is needed: unsubscribe links are signed with it")
+    asker = Asker(AskerPorts(engines.bus, engines.history, engines.clock), engines.settings.reply_wait_seconds)
+    ports = GatewayPorts(
+        engines.knowledge,
+        engines.history,
+        engines.objects,
+        engines.bus,
+        engines.clock,
+        asker,
+        key.get_secret_value(),
+    )
+    own = [part.blueprint(ports) for part in (users, graph, making, consent, deadletters)]
+    return GatewayService(ports, [*own, console.blueprint()])

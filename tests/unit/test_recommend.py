@@ -1,0 +1,164 @@
+"""What is offered, in which order, and why: decided from the insight alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from shared.knowledge.insight import Bought, Candidate, Insight, Parameters, Path, Product, Reaction, Via
+from shared.knowledge.recommend import recommend, repetition
+
+DAY = 86_400_000
+AT = 1_793_700_000_000
+
+
+def bought(id: str, *days: int, refunded: int = 0, **facts: Any) -> Bought:
+    times = tuple(sorted(AT - day * DAY for day in days))
+    return Bought(Product(id, **facts), times, Decimal(len(days)), Decimal(1), Decimal(refunded))
+
+
+def candidate(id: str, *paths: Path, **facts: Any) -> Candidate:
+    return Candidate(Product(id, **facts), paths)
+
+
+def insight(**facts: Any) -> Insight:
+    base = Insight(
+        "demo", "ann", AT, known=True, traits={"vip": True}, locale=None, consent=None, bought=(), interests=(),
+        reactions=(), candidates=(), parameters=Parameters(), refreshed_at=AT,
+    )  # fmt: skip
+    return replace(base, **facts)
+
+
+def ids(items: Any) -> list[str]:
+    return [item.product.product_id for item in items]
+
+
+def popular(buyers: float) -> Path:
+    return Path(Via.POPULAR, buyers, int(buyers))
+
+
+def test_what_is_bought_often_and_lately_comes_first() -> None:
+    seen = insight(bought=(bought("once", 5), bought("often", 5, 12, 19), bought("long-ago", 700)))
+
+    assert ["often", "once", "long-ago"] == ids(recommend(seen).buy_again)
+
+
+def test_ties_go_by_popularity_and_then_by_id() -> None:
+    seen = insight(bought=(bought("b", 5), bought("a", 5), bought("c", 5, popularity=9)))
+
+    assert ["c", "a", "b"] == ids(recommend(seen).buy_again)
+
+
+def test_what_was_taken_back_is_not_offered_again() -> None:
+    seen = insight(bought=(bought("kept", 5), bought("back", 5, refunded=1), bought("half", 5, 5, refunded=1)))
+
+    assert ["half", "kept"] == sorted(ids(recommend(seen).buy_again))
+
+
+def test_a_refund_without_a_purchase_offers_nothing() -> None:
+    assert () == recommend(insight(bought=(bought("p", refunded=1),))).buy_again
+
+
+def test_dismissed_and_unavailable_things_are_not_offered() -> None:
+    way = Path(Via.BOUGHT_WITH, 0.5, 3, "x", "X")
+    seen = insight(
+        bought=(bought("gone", 3, available=False), bought("no", 3)),
+        candidates=(candidate("off", way, available=False), candidate("never", way), candidate("yes", way)),
+        reactions=tuple(Reaction(Product(id), dismissed_at=AT) for id in ("no", "never")),
+    )
+    made = recommend(seen)
+
+    assert ([], ["yes"]) == (ids(made.buy_again), ids(made.discover))
+
+
+def test_a_path_counts_by_how_much_its_source_matters_now() -> None:
+    seen = insight(
+        bought=(bought("fresh", 1, 8, 15), bought("stale", 600)),
+        candidates=(
+            candidate("beside-stale", Path(Via.BOUGHT_WITH, 0.5, 5, "stale", "S")),
+            candidate("beside-fresh", Path(Via.BOUGHT_WITH, 0.5, 5, "fresh", "F")),
+        ),
+    )
+
+    assert ["beside-fresh", "beside-stale"] == ids(recommend(seen).discover)
+
+
+def test_what_speaks_against_a_thing_outweighs() -> None:
+    against = candidate("rarely-together", Path(Via.BOUGHT_WITH, -0.5, 5, "x", "X"))
+
+    assert () == recommend(insight(candidates=(against,))).discover
+
+
+def test_a_crowd_does_not_drown_what_is_personal() -> None:
+    seen = insight(
+        bought=(bought("x", 1, 5),),
+        candidates=(
+            candidate("loved-by-all", popular(5000)),
+            candidate("near", Path(Via.BOUGHT_WITH, 0.3, 40, "x", "X"), popular(10)),
+        ),
+    )
+    made = recommend(seen)
+
+    assert "near" == ids(made.discover)[0]
+    assert "Because you buy X" in made.discover[0].reason
+
+
+def test_popular_things_are_ranked_by_their_buyers() -> None:
+    seen = insight(known=False, candidates=tuple(candidate(f"p{n}", popular(n)) for n in (1, 3, 2)))
+    made = recommend(seen)
+
+    assert (["p3", "p2", "p1"], "popular") == (ids(made.discover), made.served_by)
+
+
+def test_no_narrow_category_takes_over() -> None:
+    crowd = tuple(candidate(f"c{n}", popular(9 + n), categories=("Food", "Chips")) for n in range(5))
+    seen = insight(candidates=(*crowd, candidate("d", popular(1), categories=("Food", "Dips"))))
+
+    assert ["c4", "c3", "d"] == ids(recommend(seen).discover)
+
+
+@pytest.mark.parametrize(
+    ("facts", "served_by"),
+    [
+        ({}, "nothing"),
+        ({"candidates": (candidate("p", popular(3)),)}, "popular"),
+        ({"candidates": (candidate("p", Path(Via.INTEREST, 0.5, 3, "i", "cheese")),)}, "stated-interests"),
+        ({"candidates": (candidate("p", Path(Via.SIMILAR_USER, 0.5, 3)),)}, "personal"),
+        ({"bought": (bought("p", 1),)}, "personal"),
+    ],
+)
+def test_what_served_is_named(facts: dict[str, Any], served_by: str) -> None:
+    assert served_by == recommend(insight(**facts)).served_by
+
+
+def test_the_top_begins_with_repetitions_and_holds_nothing_twice() -> None:
+    offered = tuple(candidate(f"p{n}", popular(n + 1), popularity=n + 1) for n in range(20))
+    made = recommend(insight(bought=(bought("x", 2, popularity=50),), candidates=offered))
+
+    assert "x" == ids(made.top)[0]
+    assert 10 == len(set(ids(made.top))) == len(made.top)
+
+
+def test_equal_insights_give_one_decision_and_other_ones_another() -> None:
+    seen = insight(bought=(bought("x", 2),))
+
+    assert recommend(seen) == recommend(insight(bought=(bought("x", 2),)))
+    assert recommend(seen).decision_id != recommend(replace(seen, at=AT + 1)).decision_id
+
+
+def test_an_item_is_plain_json_and_says_why() -> None:
+    facts = {"name": "MILK", "price": Decimal("1.20"), "currency": "EUR"}
+    item = recommend(insight(bought=(bought("x", 2, **facts),))).buy_again[0].as_json()
+
+    assert item == json.loads(json.dumps(item))
+    assert ("Milk", "1.20", "You bought it a few days ago") == (item["name"], item["price"], item["reason"])
+    assert {"repetition", "popularity"} == set(item["parts"])
+
+
+def test_repetition_fades_and_ignores_the_future() -> None:
+    assert 1.0 == repetition([AT, AT + DAY], AT, 150)
+    assert 0.3679 == round(repetition([AT - 150 * DAY], AT, 150), 4)
