@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadData, URLSafeSerializer
 
 from shared.errors import NotFoundError
 
@@ -22,6 +22,6 @@ def verify(token: str, key: str) -> tuple[str, str]:
     """
     try:
         shop, user_id = URLSafeSerializer(key, salt=_SALT).loads(token)
-    except (BadSignature, ValueError):
+    except (BadData, ValueError):
         raise NotFoundError("this link does not work") from None
     return str(shop), str(user_id)

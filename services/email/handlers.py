@@ -118,7 +118,8 @@ def _composed(
     wanted = _plan(request, shop, insight, recommendation, ports)
     planned, rendered = _rendered(wanted, correlation_id)
     at = request.at or from_ms(max(0, insight.at))
-    return _generated(request, planned, rendered, recommendation, at), insight, recommendation
+    basis = "consent" if insight.consent else "customer relation"
+    return _generated(request, planned, rendered, recommendation, at, basis), insight, recommendation
 
 
 def _plan(
@@ -147,13 +148,20 @@ def _rendered(wanted: Plan, correlation_id: str) -> tuple[Plan, Rendered]:
         _log.exception(
             "an email failed, a plain one is served", template=wanted.template, correlation_id=correlation_id
         )
-        plain = replace(wanted, template="generic", sections=(), fallback="generic", fallback_reason="template-failed")
+        plain = replace(
+            wanted,
+            template="generic",
+            sections=(),
+            items=(),
+            fallback="generic",
+            fallback_reason="template-failed",
+        )
         return plain, render(plain)
     return wanted, rendered
 
 
 def _generated(
-    request: EmailRequested, planned: Plan, rendered: Rendered, recommendation: Recommendation, at: datetime
+    request: EmailRequested, planned: Plan, rendered: Rendered, recommendation: Recommendation, at: datetime, basis: str
 ) -> EmailGenerated:
     return EmailGenerated(
         email_id=request.request_id,
@@ -169,7 +177,7 @@ def _generated(
         text=rendered.text,
         headers=headers(planned, request.request_id, recommendation.decision_id),
         products=[item.as_json() for item in planned.items],
-        consent_basis="customer relation",
+        consent_basis=basis,
         generated_at=at,
         expires_at=at + _KEPT,
     )

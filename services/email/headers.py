@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from email.errors import HeaderParseError
 from email.headerregistry import Address
 
 from services.email.model import Plan
@@ -42,5 +43,5 @@ def safe(value: str) -> str:
 def _sender(name: str, address: str) -> str:
     try:
         return str(Address(display_name=safe(name), addr_spec=safe(address)))
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, HeaderParseError):
         raise InvalidInputError("the shop's from_address is not an email address") from None

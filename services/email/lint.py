@@ -45,5 +45,8 @@ def lint(rendered: Rendered, unsubscribe_url: str) -> list[Violation]:
 
 
 def _good(url: str) -> bool:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
     return parts.scheme in {"https", "mailto"} or (parts.scheme == "http" and bool(parts.hostname))

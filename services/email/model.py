@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from babel.core import UnknownLocaleError
 from babel.numbers import format_currency
 
 from shared.errors import NotFoundError
@@ -137,8 +138,8 @@ def plan(
         sender=sender,
         unsubscribe_url=unsubscribe_url,
         items=(*first, *second),
-        fallback=_fallback(template, chosen, recommendation),
-        fallback_reason=None if recommendation.served_by == "personal" else "too-little-known",
+        fallback=(fallback := _fallback(template, chosen, recommendation)),
+        fallback_reason="too-little-known" if fallback else None,
     )
 
 
@@ -236,5 +237,5 @@ def _price(item: Item, language: str) -> str:
         return ""
     try:
         return str(format_currency(product.price, product.currency, locale=language))
-    except ValueError:  # a locale that Babel does not know
+    except (ValueError, UnknownLocaleError):
         return str(format_currency(product.price, product.currency, locale="en"))

@@ -20,7 +20,7 @@ def main() -> None:
     app = create_app("Tastegraph gateway", engines, service.blueprints, {})
     service.start()
     try:
-        serve(app, host=settings.host, port=settings.port, _quiet=True)
+        serve(app, host=settings.host, port=settings.port, threads=16, _quiet=True)  # a thread waits for each reply
     finally:
         service.stop()
         engines.close()

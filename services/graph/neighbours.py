@@ -82,7 +82,7 @@ def user_neighbours(matrix: Any, users: Sequence[str]) -> list[tuple[str, str, f
         best = _strongest(source, target, score, _PER_USER)
         support = np.asarray(shared[source[best] - start, target[best]]).ravel()
         for at, common in zip(best, support, strict=True):
-            rows.append(_edge(users, int(source[at]), int(target[at]), score[at], common))  # noqa: PERF401
+            rows.append(_edge(users, int(source[at]), int(target[at]), score[at], common))
     return rows
 
 

@@ -111,7 +111,7 @@ def _errors(app: APIFlask) -> None:
 
     @app.errorhandler(InvalidInputError)
     def unreadable(error: InvalidInputError) -> Response:
-        malformed = not error.violations and request.method == "POST"
+        malformed = not error.violations and request.method in {"POST", "PUT", "PATCH"}
         return problem(HTTPStatus.BAD_REQUEST, str(error), code="malformed") if malformed else problem_of(error)
 
     @app.errorhandler(TastegraphError)

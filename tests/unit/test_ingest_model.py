@@ -127,7 +127,14 @@ ORDER = {
         "order_id": "o9",
         "currency": "USD",
         "products": [
-            {"product_id": "p1", "price": 2.5, "quantity": 2, "category": "Food > Dairy", "name": "Milk", "coupon": "x"},
+            {
+                "product_id": "p1",
+                "price": 2.5,
+                "quantity": 2,
+                "category": "Food > Dairy",
+                "name": "Milk",
+                "coupon": "x",
+            },
             {"sku": 42, "price": 1},
         ],
     },

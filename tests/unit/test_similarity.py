@@ -70,7 +70,9 @@ def test_only_the_strongest_neighbours_are_kept_in_a_fixed_order() -> None:
 
 
 def test_popular_is_what_people_bought_in_the_shops_last_four_weeks() -> None:
-    bought = matrix(("ann", "milk", 0), ("ann", "milk", 1), ("bob", "milk", 27), ("ann", "bread", 28), ("bob", "tea", 5))
+    bought = matrix(
+        ("ann", "milk", 0), ("ann", "milk", 1), ("bob", "milk", 27), ("ann", "bread", 28), ("bob", "tea", 5)
+    )
     derived = derive(bought, {"milk": ["food"], "tea": ["food", "hot"], "bread": ["food"]}, Parameters())
 
     assert [("milk", 2), ("tea", 1)] == list(derived.popular)
@@ -109,19 +111,19 @@ class Graph:
         self.failures, self.error = failures, error or UnavailableError("away")
         self.given: list[tuple[str, Derived]] = []
 
-    def interests(self, shop: str, kind: str) -> dict[str, str]:
+    def interests(self, _shop: str, _kind: str) -> dict[str, str]:
         if self.failures:
             self.failures -= 1
             raise self.error
         return {}
 
-    def match(self, shop: str, matches: object) -> None:
+    def match(self, _shop: str, _matches: object) -> None:
         """Take the matches."""
 
-    def purchases(self, shop: str) -> PurchaseMatrix:
+    def purchases(self, _shop: str) -> PurchaseMatrix:
         return TWO
 
-    def abouts(self, shop: str) -> dict[str, list[str]]:
+    def abouts(self, _shop: str) -> dict[str, list[str]]:
         return {}
 
     def refresh(self, shop: str, derived: Derived) -> None:
