@@ -1,0 +1,153 @@
+"""An import that is killed again and again: what the graph holds in the end is what one quiet import gives."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from services.graph.handlers import catch_up
+from services.graph.ports import GraphPorts
+from services.graph.rebuild import repair, verify
+from shared.bus.sqlite import SqliteBus
+from shared.clock import SystemClock
+from shared.contracts.codec import Envelope, encode
+from shared.contracts.events import PurchaseRecorded
+from shared.history.port import Outcome
+from shared.history.sqlite import SqliteHistory
+from shared.knowledge.ladybug import LadybugKnowledge
+
+ROOT = Path(__file__).parents[2]
+PURCHASES, KILLS = 4_000, 30
+_PATIENCE = 60.0
+
+
+def purchase(number: int) -> dict:
+    lines = [
+        {
+            "product_id": f"p{(number * 7 + step * 13) % 211}",
+            "quantity": 1 + step,
+            "unit_price": "2.50",
+            "name": f"Thing {(number * 7 + step * 13) % 211}",
+            "categories": ["Food", f"Shelf {(number + step) % 9}"],
+        }
+        for step in range(3)
+    ]
+    return {
+        "purchase_id": f"n{number}",
+        "user_id": f"u{number % 97}",
+        "purchased_at": f"2026-0{1 + number % 6}-{1 + number % 28:02d}T10:00:00Z",
+        "currency": "EUR",
+        "lines": lines,
+    }
+
+
+def start(*words: str | Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "services", *map(str, words)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def answer(*words: str | Path) -> dict:
+    process = start(*words)
+    out, told = process.communicate(timeout=_PATIENCE)
+    assert process.returncode == 0, told
+    return json.loads(out)
+
+
+def owns(process: subprocess.Popen[str], data: Path) -> bool:
+    try:
+        return json.loads((data / "owner.json").read_text())["pid"] == process.pid
+    except FileNotFoundError:
+        return False
+
+
+def kill_once_at_work(process: subprocess.Popen[str], data: Path, delay: float) -> bool:
+    """Kill the process `delay` seconds after it has the directory; say whether that was before it was done."""
+    deadline = time.monotonic() + _PATIENCE
+    while process.poll() is None and not owns(process, data):
+        assert time.monotonic() < deadline, "the import never took its directory"
+        time.sleep(0.01)
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=_PATIENCE)
+    return process.returncode == -signal.SIGKILL
+
+
+def resume_point(data: Path) -> int:
+    return max((json.loads(file.read_text())["row"] for file in (data / "imports").glob("*.json")), default=0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_an_import_killed_thirty_times_leaves_the_same_graph_as_a_quiet_one(tmp_path):
+    chance = random.Random(11)  # noqa: S311 (the same moments every time)
+    file = tmp_path / "purchases.ndjson"
+    file.write_text("".join(json.dumps(purchase(number)) + "\n" for number in range(PURCHASES)))
+    killed, quiet = tmp_path / "killed", tmp_path / "quiet"
+    kills, resumed = 0, set()
+    while kills < KILLS:
+        process = start("import", "--data", killed, "--shop", "s", file, "--json")
+        kills += kill_once_at_work(process, killed, chance.uniform(0.0, 1.6))
+        resumed.add(resume_point(killed))
+    last = answer("import", "--data", killed, "--shop", "s", file, "--json")
+    first = answer("import", "--data", quiet, "--shop", "s", file, "--json")
+
+    after, expected = (answer("graph", "verify", "--data", data, "--json") for data in (killed, quiet))
+
+    assert len(resumed) >= 3, "the kills never came while the import was under way"
+    assert PURCHASES == first["accepted"]
+    assert PURCHASES == last["accepted"] + last["duplicates"]
+    assert 0 == last["conflicts"] + last["rejected"]
+    assert (True, True) == (expected["equal"], after["equal"])
+    assert expected["ledger"] == after["ledger"]
+
+
+class ForgetfulHistory:
+    """A real ledger whose word is lost: whatever it is shown, it calls new."""
+
+    def __init__(self, history: SqliteHistory) -> None:
+        self._history = history
+
+    def __getattr__(self, name: str):
+        return getattr(self._history, name)
+
+    def record(self, entries, watermarks):
+        return [Outcome.NEW for _ in self._history.record(entries, watermarks)]
+
+
+@pytest.fixture
+def engines(tmp_path):
+    opened = (
+        SqliteBus(tmp_path / "bus.db"),
+        SqliteHistory(tmp_path / "history.db"),
+        LadybugKnowledge(tmp_path / "knowledge", memory_mb=64),
+    )
+    yield opened
+    for engine in reversed(opened):
+        engine.close()
+
+
+@pytest.mark.parametrize(("ledger", "equal"), [(lambda kept: kept, True), (ForgetfulHistory, False)])
+def test_without_the_ledgers_word_purchases_offered_twice_would_show(engines, ledger, equal):
+    bus, history, knowledge = engines
+    ports = GraphPorts(bus, ledger(history), knowledge, SystemClock())
+    repair(ports)
+    bought = [PurchaseRecorded(**purchase(number)) for number in range(20)]
+    messages = [encode(Envelope("s", b.purchase_id, b.user_id, "2026-07-01T10:00:00Z", b)) for b in bought]
+
+    bus.publish(messages)
+    bus.publish(messages)
+    catch_up(ports)
+
+    assert equal == verify(ports).equal
