@@ -43,7 +43,7 @@ class _Offered:
 
     upto: int  # the resume point once it is dealt with
     counts: Counts
-    positions: list[Position] = field(default_factory=list)
+    lines: dict[Position, int] = field(default_factory=dict)  # how many each published item has
 
 
 class Import:
@@ -60,7 +60,7 @@ class Import:
 
     def run(self) -> Iterator[Counts]:
         """Take the file in; yield the counts so far after each batch. The last ones stand when the graph holds all."""
-        with self.rejects.open("a" if self._row else "w") as rejects:
+        with self._open_rejects() as rejects:
             for batch in _batches(self._source.read(self._row)):
                 self._offer(batch, rejects)
                 while len(self._waiting) > _AHEAD:
@@ -73,6 +73,16 @@ class Import:
         self._checkpoint.unlink(missing_ok=True)
         if not self.counts.rejected:
             self.rejects.unlink()
+
+    def _open_rejects(self) -> IO[str]:
+        """Open the rejects after those that count: what a killed import wrote beyond its resume point comes again."""
+        self.rejects.touch()
+        rejects = self.rejects.open("r+", encoding="utf-8")
+        for _ in range(self.counts.rejected):
+            rejects.readline()
+        rejects.seek(rejects.tell())
+        rejects.truncate()
+        return rejects
 
     def _offer(self, batch: list[Item], rejects: IO[str]) -> None:
         readable = [item for item in batch if not item.error]
@@ -91,14 +101,13 @@ class Import:
     def _settle_oldest(self) -> None:
         """Count what the ledger made of the oldest batch, and only then move the resume point past it."""
         offered = self._waiting.popleft()
-        for outcome in self._outcomes(offered.positions).values():
-            match outcome:
-                case Outcome.DUPLICATE:
-                    offered.counts.accepted -= 1
-                    offered.counts.duplicates += 1
-                case Outcome.CONFLICT:
-                    offered.counts.accepted -= 1
-                    offered.counts.conflicts += 1
+        for position, outcome in self._outcomes(list(offered.lines)).items():
+            if outcome not in {Outcome.DUPLICATE, Outcome.CONFLICT}:
+                continue
+            offered.counts.accepted -= 1
+            offered.counts.lines -= offered.lines[position]
+            offered.counts.duplicates += outcome is Outcome.DUPLICATE
+            offered.counts.conflicts += outcome is Outcome.CONFLICT
         for name, value in asdict(offered.counts).items():
             setattr(self.counts, name, getattr(self.counts, name) + value)
         self._row = offered.upto
@@ -166,9 +175,10 @@ def _sort_out(item: Item, outcome: ItemOutcome, offered: _Offered, rejects: IO[s
             offered.counts.duplicates += 1
         case _:  # accepted, or a conflict that the ledger is about to quarantine: its word counts
             offered.counts.accepted += 1
-            offered.counts.lines += len(item.value.get("lines", ()))
+            lines = len(item.value.get("lines", ()))
+            offered.counts.lines += lines
             if outcome.position is not None:
-                offered.positions.append(outcome.position)
+                offered.lines[outcome.position] = lines
 
 
 def _reject(rejects: IO[str], item: Item, problem: Any, offered: _Offered) -> None:

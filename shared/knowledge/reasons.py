@@ -40,6 +40,8 @@ def discover(path: Path) -> str:
     match path.via:
         case Via.BOUGHT_WITH if source:
             return f"Because you buy {source}, and people who do often pick this too"
+        case Via.BOUGHT_WITH:
+            return "Often bought together with things that you buy"
         case Via.INTEREST if source:
             return f"Because you are interested in {source.lower() if source.isascii() else source}"
         case Via.SIMILAR_USER:

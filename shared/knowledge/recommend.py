@@ -142,10 +142,15 @@ def _new_item(candidate: Candidate, strength: Callable[[Path], float]) -> Item:
         parts[path.via.value] += share  # type: ignore[assignment]
     popularity = (1.0 + candidate.product.popularity) ** _DISCOVER_POWER
     score = round(sum(share for share, _ in shares) * popularity, 9)
-    strongest = max(shares, key=lambda pair: pair[0])[1] if shares else None
+    strongest = max(shares, key=lambda pair: (_nameable(pair[1]), pair[0]))[1] if shares else None
     rounded = {name: round(value, 9) for name, value in sorted(parts.items())} | {"popularity": round(popularity, 9)}
     reason = reasons.discover(strongest) if strongest else ""
     return Item(candidate.product, "discover", score, rounded, reason, strongest)
+
+
+def _nameable(path: Path) -> bool:
+    """Say whether a reason can be told from the path itself; a sum of many weak ones has no source to name."""
+    return bool(path.source_name) or path.via is Via.SIMILAR_USER
 
 
 def _popular(insight: Insight, unwanted: frozenset[str]) -> Iterable[Item]:

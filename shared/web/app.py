@@ -58,7 +58,7 @@ def create_app(
     app.config["OPENAPI_VERSION"] = "3.1.0"
     app.config["MAX_CONTENT_LENGTH"] = engines.settings.max_bulk_body_bytes
     app.security_schemes = {"key": {"type": "http", "scheme": "bearer"}}
-    _around_requests(app)
+    _around_requests(app, engines.settings.max_body_bytes)
     guard(app, Authenticator(engines.history, engines.clock))
     _errors(app)
     for blueprint in (health(app, readiness), *blueprints):
@@ -72,15 +72,21 @@ def correlation_id() -> str:
     return str(g.correlation_id)
 
 
-def _around_requests(app: APIFlask) -> None:
+def _around_requests(app: APIFlask, usual_body: int) -> None:
     @app.before_request
     def begin() -> Response | None:
         given = request.headers.get("X-Request-Id", "")
         g.correlation_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         g.started = time.monotonic()
+        if request.blueprint != "ingest":  # the intakes take many items at once, and have the larger bound
+            request.max_content_length = usual_body
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(correlation_id=g.correlation_id)
         return None
+
+    @app.teardown_request
+    def forget(_: BaseException | None) -> None:
+        structlog.contextvars.clear_contextvars()
 
     @app.after_request
     def end(response: Response) -> Response:

@@ -25,6 +25,7 @@ from shared.knowledge.ladybug import LadybugKnowledge
 
 ROOT = Path(__file__).parents[2]
 PURCHASES, KILLS = 4_000, 30
+GOOD = PURCHASES - PURCHASES // 100  # every hundredth has a currency that there is not
 _PATIENCE = 60.0
 
 
@@ -43,7 +44,7 @@ def purchase(number: int) -> dict:
         "purchase_id": f"n{number}",
         "user_id": f"u{number % 97}",
         "purchased_at": f"2026-0{1 + number % 6}-{1 + number % 28:02d}T10:00:00Z",
-        "currency": "EUR",
+        "currency": "EUR" if number % 100 else "Taler",
         "lines": lines,
     }
 
@@ -88,6 +89,10 @@ def resume_point(data: Path) -> int:
     return max((json.loads(file.read_text())["row"] for file in (data / "imports").glob("*.json")), default=0)
 
 
+def rejected(counts: dict) -> list[int]:
+    return [json.loads(line)["row"] for line in Path(counts["rejects"]).read_text().splitlines()]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_an_import_killed_thirty_times_leaves_the_same_graph_as_a_quiet_one(tmp_path):
@@ -98,7 +103,7 @@ def test_an_import_killed_thirty_times_leaves_the_same_graph_as_a_quiet_one(tmp_
     kills, resumed = 0, set()
     while kills < KILLS:
         process = start("import", "--data", killed, "--shop", "s", file, "--json")
-        kills += kill_once_at_work(process, killed, chance.uniform(0.0, 1.6))
+        kills += kill_once_at_work(process, killed, chance.uniform(0.0, 1.3))
         resumed.add(resume_point(killed))
     last = answer("import", "--data", killed, "--shop", "s", file, "--json")
     first = answer("import", "--data", quiet, "--shop", "s", file, "--json")
@@ -106,9 +111,10 @@ def test_an_import_killed_thirty_times_leaves_the_same_graph_as_a_quiet_one(tmp_
     after, expected = (answer("graph", "verify", "--data", data, "--json") for data in (killed, quiet))
 
     assert len(resumed) >= 3, "the kills never came while the import was under way"
-    assert PURCHASES == first["accepted"]
-    assert PURCHASES == last["accepted"] + last["duplicates"]
-    assert 0 == last["conflicts"] + last["rejected"]
+    assert (GOOD, 3 * GOOD) == (first["accepted"], first["lines"])
+    assert (GOOD, 0) == (last["accepted"] + last["duplicates"], last["conflicts"])
+    assert 3 * last["accepted"] == last["lines"]
+    assert rejected(first) == rejected(last) == list(range(1, PURCHASES + 1, 100))
     assert (True, True) == (expected["equal"], after["equal"])
     assert expected["ledger"] == after["ledger"]
 
@@ -143,7 +149,7 @@ def test_without_the_ledgers_word_purchases_offered_twice_would_show(engines, le
     bus, history, knowledge = engines
     ports = GraphPorts(bus, ledger(history), knowledge, SystemClock())
     repair(ports)
-    bought = [PurchaseRecorded(**purchase(number)) for number in range(20)]
+    bought = [PurchaseRecorded(**purchase(number)) for number in range(1, 21)]
     messages = [encode(Envelope("s", b.purchase_id, b.user_id, "2026-07-01T10:00:00Z", b)) for b in bought]
 
     bus.publish(messages)

@@ -32,7 +32,8 @@ from shared.contracts.requests import BoardRequested, ReplyStatus
 from shared.contracts.topics import BOARDS, REPLIES
 from shared.errors import InvalidInputError, UnavailableError
 from shared.history.sqlite import SqliteHistory
-from shared.knowledge.insight import Bought, Candidate, Insight, Parameters, Path as Way, Product, Via
+from shared.knowledge.insight import Bought, Candidate, Insight, Parameters, Product, Via
+from shared.knowledge.insight import Path as Way
 from shared.objects.files import FileObjects
 
 NOW = datetime(2026, 11, 3, 10, tzinfo=UTC)

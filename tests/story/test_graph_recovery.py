@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from shared.history.sqlite import SqliteHistory
 
 from services.graph.handlers import catch_up, project
 from services.graph.ports import GraphPorts
@@ -20,6 +19,7 @@ from shared.clock import SystemClock
 from shared.contracts.codec import Envelope, encode
 from shared.contracts.events import InterestExpressed, ProductUpdated, PurchaseRecorded, PurchaseRefunded, UserErased
 from shared.contracts.topics import COMMERCE
+from shared.history.sqlite import SqliteHistory
 from shared.knowledge.ladybug import LadybugKnowledge
 
 NOW = datetime(2026, 5, 3, 10, tzinfo=UTC)

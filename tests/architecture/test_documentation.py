@@ -1,0 +1,66 @@
+"""Documentation is tested: what is not documented fails."""
+
+import re
+from pathlib import Path
+
+import typer.main
+
+from services.embedded.cli import app
+from shared.config import Settings
+from shared.contracts.topics import TOPICS
+
+ROOT = Path(__file__).parents[2]
+
+
+def read(name):
+    return (ROOT / name).read_text()
+
+
+def test_every_setting_is_documented_with_its_meaning():
+    table = read("docs/settings.md")
+    missing = [name for name in Settings.model_fields if f"`TASTEGRAPH_{name.upper()}`" not in table]
+    assert [] == missing
+
+
+def test_every_topic_is_documented():
+    text = read("docs/architecture.md")
+    assert [] == [name for name in TOPICS if f"`{name}`" not in text]
+
+
+def test_every_make_target_has_a_line_in_help():
+    makefile = read("Makefile")
+    phony = set(re.findall(r"^\.PHONY: (\S+)", makefile, re.MULTILINE))
+    explained = set(re.findall(r"^([a-z-]+):.*## \S", makefile, re.MULTILINE))
+    assert phony == explained
+
+
+def test_every_command_teaches_its_use():
+    group = typer.main.get_command(app)
+    silent = [name for name, command in commands(group) if not command.help]
+    assert [] == silent
+
+
+def commands(group, prefix=""):
+    for name, command in sorted(group.commands.items()):
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
+
+
+def test_the_commands_of_the_readme_exist():
+    text = read("README.md")
+    targets = set(re.findall(r"^make ([a-z-]+)", text, re.MULTILINE))
+    assert targets <= set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
+    assert {"demo", "test"} <= targets
+
+
+def test_every_page_that_the_readme_links_to_exists():
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", read("README.md"))
+    assert [] == [link for link in links if not (ROOT / link).exists()]
+
+
+def test_the_locks_name_no_index():
+    for lock in (ROOT / "requirements").glob("*.txt"):
+        assert "--index-url" not in lock.read_text()
+        assert "://" not in lock.read_text()
