@@ -83,7 +83,7 @@ def test_a_purchase_without_a_known_time_is_a_while_ago() -> None:
         (Path(Via.INTEREST, 1, 3, "x", "CHEESE"), "Because you are interested in cheese"),
         (Path(Via.SIMILAR_USER, 1, 3, "ann", "Ann Smith"), "People whose baskets look like yours"),
         (Path(Via.POPULAR, 1, 3), "Popular in the shop right now"),
-        (Path(Via.BOUGHT_WITH, 1, 3, "x"), "Popular in the shop right now"),
+        (Path(Via.BOUGHT_WITH, 1, 3, "x"), "Often bought together with things that you buy"),
     ],
 )
 def test_a_discovery_says_where_it_comes_from_and_names_nobody(path: Path, words: str) -> None:
