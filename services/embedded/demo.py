@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
@@ -24,6 +25,7 @@ from shared.errors import UsageError
 
 SHOP = "corner-grocer"
 _NOT_SOLD = ("FUEL", "MISCELLANEOUS", "COUPON")  # departments that are no products
+_YEARS_END = datetime(2018, 1, 2, tzinfo=UTC)
 _PROFILE = {
     "name": "The Corner Grocer",
     "from_address": "hello@corner-grocer.example",
@@ -59,7 +61,7 @@ def _load(runtime: Runtime, households: int | None) -> None:
     file = runtime.settings.data / f"{SHOP}-{households or 'all'}.ndjson"
     total = 0
     with file.open("w") as out:
-        for purchase in purchases(households):
+        for purchase in purchases(households, _until_now(runtime.engines.clock.now())):
             total += len(purchase["lines"])
             out.write(json.dumps(purchase) + "\n")
     lines = OPERATIONS["import"](runtime, {"shop": SHOP, "kind": "purchases", "file": str(file)})
@@ -68,12 +70,17 @@ def _load(runtime: Runtime, households: int | None) -> None:
     file.unlink()
 
 
+def _until_now(now: datetime) -> timedelta:
+    """Return the whole weeks that bring the year's end near to now, so that a purchase of today fits in."""
+    return timedelta(weeks=(now - _YEARS_END) // timedelta(weeks=1))
+
+
 def _with_total(line: dict[str, Any], total: int) -> dict[str, Any]:
     return {"progress": {**line["progress"], "total": total}} if "progress" in line else line
 
 
-def purchases(households: int | None) -> Iterator[dict[str, Any]]:
-    """Yield the year's purchases as the API's objects, in order of baskets.
+def purchases(households: int | None, later: timedelta = timedelta()) -> Iterator[dict[str, Any]]:
+    """Yield the year's purchases as the API's objects, in order of baskets, each so much later than it was.
 
     Raises:
         UsageError: the demo's data package is not installed.
@@ -83,7 +90,7 @@ def purchases(households: int | None) -> Iterator[dict[str, Any]]:
         yield {
             "purchase_id": str(rows[0]["basket_id"]),
             "user_id": str(rows[0]["household_id"]),
-            "purchased_at": rows[0]["transaction_timestamp"].isoformat() + "Z",
+            "purchased_at": (rows[0]["transaction_timestamp"] + later).isoformat() + "Z",
             "currency": "USD",
             "lines": [_line(row) for row in rows],
         }
