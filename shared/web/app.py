@@ -14,7 +14,7 @@ from apiflask import APIBlueprint, APIFlask
 from apiflask.exceptions import HTTPError
 from flask import Response, g, request
 from flask.json.provider import DefaultJSONProvider
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 
 from shared.auth import Authenticator
 from shared.engines import Engines
@@ -22,7 +22,7 @@ from shared.errors import InvalidInputError, TastegraphError, Violation
 from shared.logs import logger
 from shared.metrics import HTTP_REQUESTS
 from shared.web import strictjson
-from shared.web.guard import guard, public
+from shared.web.guard import PUBLIC, guard, public, scope_of
 from shared.web.health import Readiness, health
 from shared.web.problems import problem, problem_of
 
@@ -80,6 +80,7 @@ def _around_requests(app: APIFlask, usual_body: int) -> None:
         g.started = time.monotonic()
         if request.blueprint != "ingest":  # the intakes take many items at once, and have the larger bound
             request.max_content_length = usual_body
+            _expect_json(app)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(correlation_id=g.correlation_id)
         return None
@@ -95,6 +96,12 @@ def _around_requests(app: APIFlask, usual_body: int) -> None:
             response.headers.setdefault(name, value)
         _account(response)
         return response
+
+
+def _expect_json(app: APIFlask) -> None:
+    """Refuse a body that is not JSON, but for the open routes: one-click unsubscribe is a form (RFC 8058)."""
+    if request.content_length and not request.is_json and scope_of(app, request.endpoint or "") != PUBLIC:
+        raise UnsupportedMediaType("send application/json")
 
 
 def _account(response: Response) -> None:

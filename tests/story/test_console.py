@@ -59,5 +59,7 @@ def test_the_page_shows_a_person_with_email_board_history_and_neighbourhood(serv
         page.goto("about:blank")
         page.goto(f"{url}/#key={key}&user=nobody")
         page.wait_for_selector("#notice:not([hidden])")
+        assert page.is_hidden("#person"), "one person must not stand under another one's name"
+        assert key not in page.url
         browser.close()
     assert [] == complaints

@@ -212,3 +212,14 @@ def test_a_reply_of_another_shop_reaches_nobody(shop):
     assert shop.engines.history.get("jobs", "other", "theirs") is None
     shop.engines.bus.publish([encode(replace(envelope, shop="demo"))])
     eventually(lambda: shop.engines.history.get("jobs", "demo", "theirs").body["status"] == "done")
+
+
+def test_a_body_that_is_not_json_is_refused(shop):
+    answer = shop.client.post("/v1/emails", data="user_id=ann", headers=shop.key())
+    assert (415, "application/problem+json") == (answer.status_code, answer.mimetype)
+
+
+def test_a_body_over_the_usual_bound_is_refused(shop):
+    large = '{"user_id": "' + "a" * (1 << 20) + '"}'
+    answer = shop.client.post("/v1/emails", data=large, content_type="application/json", headers=shop.key())
+    assert 413 == answer.status_code

@@ -84,7 +84,7 @@ async function email() {
   $("text").textContent = made.text || (await (await call(`/v1/emails/${id}/text`)).text());
 }
 
-async function history() {
+async function timeline() {
   const data = await json(`${person()}/purchases?page_size=40`);
   const items = data.items || data.purchases || [];
   const rows = items.map((each) => {
@@ -149,16 +149,17 @@ async function guarded(work) {
 
 async function show() {
   $("notice").hidden = true;
+  $("person").hidden = true; // an unknown person must not stand under another one's page
   await guarded(async () => {
     await profile();
     $("person").hidden = false;
-    await Promise.all([recommendations, history, neighbourhood, email, board].map((part) => guarded(part)));
+    await Promise.all([recommendations, timeline, neighbourhood, email, board].map((part) => guarded(part)));
   });
   document.body.dataset.ready = "yes";
 }
 
 async function people() {
-  const data = await json("/v1/users?page_size=100");
+  const data = await json("/v1/users?limit=100");
   const ids = (data.items || data.users || []).map((each) => (typeof each === "string" ? each : each.user_id));
   $("users").replaceChildren(...ids.map((id) => make("option", "", { value: id })));
 }
@@ -167,6 +168,10 @@ function begin() {
   const given = new URLSearchParams(location.hash.slice(1));
   state.key = given.get("key") || sessionStorage.getItem("key") || "";
   state.user = given.get("user") || "";
+  if (given.get("key")) {
+    sessionStorage.setItem("key", state.key);
+    window.history.replaceState(null, "", "/"); // the key has no business in the address bar
+  }
   $("key").value = state.key;
   $("user").value = state.user;
   $("who").addEventListener("submit", (event) => {
