@@ -59,6 +59,8 @@ def handle(envelope: Envelope[EmailRequested], ports: EmailPorts) -> None:
         _log.info("an expired request was skipped")
         return
     try:
+        if not isinstance(envelope.data, EmailRequested):
+            raise InvalidInputError("shops' own templates are not served yet")
         result = _made(envelope, ports)
     except PermanentError as error:
         _refuse(envelope, error, ports)
