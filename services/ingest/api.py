@@ -12,7 +12,7 @@ from flask import Response, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from services.ingest.handlers import IngestPorts, ItemOutcome, problem_of, take_in
-from services.ingest.model import INTAKES, KIND_OF_TYPE
+from services.ingest.model import INTAKES, KIND_OF_TYPE, names_other_shop
 from services.ingest.segment import to_items
 from shared.errors import InvalidInputError, Violation
 from shared.web import strictjson
@@ -98,7 +98,13 @@ def _cloud_event(value: Any) -> Typed:
     if kind is None:
         known = ", ".join(sorted(KIND_OF_TYPE))
         return "", InvalidInputError(f"unknown type; known are {known}", [Violation("/type", "unknown")])
-    return kind, value.get("data")
+    return kind, _timed(kind, value)
+
+
+def _timed(kind: str, event: dict[str, Any]) -> Any:
+    """Let the envelope's time stand for one that the data leaves out: a retry then is the same event."""
+    data, name = event.get("data"), INTAKES[kind].time
+    return {name: event["time"], **data} if isinstance(data, dict) and "time" in event else data
 
 
 def _segment(call: Any) -> Iterable[Typed]:
@@ -125,6 +131,8 @@ def _take(items: Sequence[Typed], ports: IngestPorts) -> list[ItemOutcome]:
 
 
 def _answer(items: Sequence[Typed], ports: IngestPorts, *, single: bool) -> Response:
+    if any(names_other_shop(principal().shop, value) for _, value in items):
+        return problem(HTTPStatus.FORBIDDEN, "the shop comes from the credential; an item names another", code="shop")
     outcomes = _take(items, ports)
     counts = _counts(outcomes)
     body = {**counts, "items": [_shown(index, each) for index, each in enumerate(outcomes)]}

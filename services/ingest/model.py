@@ -64,9 +64,14 @@ def to_event(shop: str, kind: str, value: Any, now: datetime, *, backfill: bool 
 
 
 def _refuse_foreign(shop: str, value: Mapping[str, Any]) -> None:
-    for name in ("shop", "shop_id"):
-        if value.get(name, shop) != shop:
-            raise InvalidInputError("the shop comes from the credential", [Violation(f"/{name}", "is not yours")])
+    if names_other_shop(shop, value):
+        pointer = "/shop" if value.get("shop", shop) != shop else "/shop_id"
+        raise InvalidInputError("the shop comes from the credential", [Violation(pointer, "is not yours")])
+
+
+def names_other_shop(shop: str, value: Any) -> bool:
+    """Say whether an item claims to be of another shop than the credential's."""
+    return isinstance(value, Mapping) and any(value.get(name, shop) != shop for name in ("shop", "shop_id"))
 
 
 def _completed(intake: Intake, value: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any
 from shared.errors import InvalidInputError, Violation
 
 Item = tuple[str, dict[str, Any]]  # kind of intake, payload
+# Segment's reserved traits that name or place a person: traits reach the graph, where no personal data belongs.
+_PERSONAL = frozenset({"address", "avatar", "birthday", "lastName", "name", "phone", "username", "website"})
 
 
 def to_items(call: Any) -> list[Item]:
@@ -92,7 +94,7 @@ def _identify(call: Mapping[str, Any]) -> Item:
     given = dict(traits) if isinstance(traits, Mapping) else {}
     names = (("email", "email"), ("firstName", "first_name"))
     contact = {ours: given.pop(theirs) for theirs, ours in names if given.get(theirs)}
-    plain = {name: value for name, value in given.items() if isinstance(value, str | int | bool)}
+    plain = {name: value for name, value in given.items() if _is_trait(name, value)}
     item: dict[str, Any] = {"user_id": _user(call), **_optional(call, messageId="event_id", timestamp="updated_at")}
     return "users", item | ({"contact": contact} if contact else {}) | ({"traits": plain} if plain else {})
 
@@ -103,6 +105,10 @@ _EVENTS: dict[Any, Callable[[Mapping[str, Any]], list[Item]]] = {
     "Product Viewed": _interest("viewed"),
     "Product Added to Wishlist": _interest("wished"),
 }
+
+
+def _is_trait(name: str, value: Any) -> bool:
+    return name not in _PERSONAL and isinstance(value, str | int | bool)
 
 
 def _properties(call: Mapping[str, Any]) -> Mapping[str, Any]:

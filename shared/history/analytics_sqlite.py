@@ -89,9 +89,9 @@ SELECT {start} AS start, {key} AS key, count(DISTINCT purchase_id), sum(quantity
 FROM sold {join} WHERE :key IS NULL OR {key} = :key
 GROUP BY 1, 2, currency ORDER BY start DESC, revenue DESC, key, currency LIMIT :limit
 """
-# SQLite joins in the order written: a shop has fewer refunds than lines, but one user has few lines.
+# SQLite joins in the order written: a shop has fewer refunds than lines, but one user or one product has few lines.
 _REFUNDED_IN_SHOP = "refunds AS r CROSS JOIN lines AS l"
-_REFUNDED_BY_USER = "lines AS l CROSS JOIN refunds AS r"
+_REFUNDED_BY_LINES = "lines AS l CROSS JOIN refunds AS r"
 _KEYS = {"total": ("'total'", ""), "product": ("product_id", "")}
 _KEYS["category"] = (
     "level.value",
@@ -203,6 +203,7 @@ class SqliteAnalytics:
                 (" AND l.user_id = :user", query.user_id),
                 (" AND l.at >= :since", query.since),
                 (" AND l.at < :until", query.until),
+                (" AND l.product_id = :key", query.key if query.by == "product" else None),
             )
             if given is not None
         )
@@ -236,7 +237,8 @@ def _trend_sql(query: TrendQuery, within: str) -> str:
     if query.by == "interest":
         return _EXPRESSED.format(start=start, within=within)
     key, join = _KEYS[query.by]
-    refunded = _REFUNDED_IN_SHOP if query.user_id is None else _REFUNDED_BY_USER
+    few_lines = query.user_id is not None or (query.by == "product" and query.key is not None)
+    refunded = _REFUNDED_BY_LINES if few_lines else _REFUNDED_IN_SHOP
     return _SOLD.format(start=start, within=within, key=key, join=join, refunded=refunded)
 
 

@@ -58,7 +58,7 @@ def guard(app: Flask, authenticator: Authenticator) -> None:
 
 def _admit(authenticator: Authenticator, scope: str | None) -> Response | None:
     try:
-        who = authenticator.authenticate(_bearer())
+        who = authenticator.authenticate(_credential())
     except AuthenticationError as error:
         return problem_of(error)
     if scope is None or not who.may(scope):
@@ -74,6 +74,9 @@ def _admit(authenticator: Authenticator, scope: str | None) -> Response | None:
     return None
 
 
-def _bearer() -> str:
-    kind, _, text = request.headers.get("Authorization", "").partition(" ")
-    return text.strip() if kind.lower() == "bearer" else ""
+def _credential() -> str:
+    """Return the key: a bearer token, or, as Segment's SDKs send theirs, the user name of Basic."""
+    given = request.authorization
+    if given is None:
+        return ""
+    return str((given.token if given.type == "bearer" else given.username) or "").strip()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -120,7 +121,6 @@ def test_malformed_json_is_a_400(shop: Shop, body: bytes) -> None:
         ({"purchased_at": "2026-11-02T10:00:00"}, "/purchased_at"),
         ({"user_id": "a\u0007"}, "/user_id"),
         ({"lines": [{"product_id": "p", "quantity": -1, "unit_price": 1}]}, "/lines/0/quantity"),
-        ({"shop": "other"}, "/shop"),
     ],
 )
 def test_a_broken_contract_is_a_422_with_a_pointer(shop: Shop, changes: dict[str, Any], pointer: str) -> None:
@@ -242,3 +242,44 @@ def test_operators_and_readers_are_answered(shop: Shop) -> None:
         answer = shop.client.get(path)
         assert (200, "nosniff") == (answer.status_code, answer.headers["X-Content-Type-Options"]), path
     assert "/v1/purchases" in shop.client.get("/openapi.json").json["paths"]
+
+
+@pytest.mark.parametrize("name", ["shop", "shop_id"])
+def test_a_body_that_names_another_shop_is_a_403_and_nothing_of_it_is_published(shop: Shop, name: str) -> None:
+    alone = shop.post("/v1/purchases", order(**{name: "other"}))
+    among = shop.post("/v1/purchases", [order(), order(**{name: "other"})])
+
+    assert [403, 403] == [alone.status_code, among.status_code]
+    assert [] == shop.published()
+
+
+def test_a_cloud_event_sent_again_is_the_same_event(shop: Shop) -> None:
+    event = cloud({"user_id": "ann", "name": "jam"}, "com.tastegraph.interest.expressed.v1")
+    event["time"] = "2026-11-02T10:00:00Z"
+    ids = set()
+    for seconds in (0, 3):
+        shop.engines.clock.moment = NOW + timedelta(seconds=seconds)
+        answer = shop.post("/v1/events", event, content_type="application/cloudevents+json")
+        ids.add(answer.json["items"][0]["id"])
+
+    assert 1 == len(ids)
+
+
+def test_segments_sdks_may_send_their_key_as_a_user_name(shop: Shop) -> None:
+    call = {"event": "Product Viewed", "userId": "ann", "properties": {"product_id": "p1"}}
+    answers = [shop.client.post("/v1/track", json=call, auth=(user, "")) for user in (shop.key, "tg_test_x")]
+
+    assert [202, 401] == [answer.status_code for answer in answers]
+
+
+def test_a_packed_body_is_a_415(shop: Shop) -> None:
+    packed = gzip.compress(json.dumps(order()).encode())
+    answer = shop.post("/v1/purchases", packed, headers={"Content-Encoding": "gzip"})
+
+    assert (415, "identity") == (answer.status_code, answer.headers["Accept-Encoding"])
+
+
+def test_an_invented_method_makes_no_label(shop: Shop) -> None:
+    shop.client.open("/v1/purchases", method="INVENTED")
+
+    assert "INVENTED" not in shop.client.get("/metrics").text

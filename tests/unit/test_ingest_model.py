@@ -184,3 +184,10 @@ def test_the_bounds_of_time_are_inclusive() -> None:
     moment = (NOW + timedelta(minutes=10)).isoformat()
 
     assert to_event("demo", "purchases", purchase(purchased_at=moment), NOW)
+
+
+def test_what_names_or_places_a_person_is_no_trait() -> None:
+    traits = {"email": "a@b.c", "lastName": "Lee", "name": "Ann Lee", "phone": "+49 1", "plan": "gold", "vip": True}
+    [(_, item)] = to_items({"type": "identify", "userId": "ann", "traits": traits})
+
+    assert {"plan": "gold", "vip": True} == item["traits"]
