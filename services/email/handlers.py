@@ -55,7 +55,7 @@ def handle(envelope: Envelope[EmailRequested], ports: EmailPorts) -> None:
         TransientError: an engine does not answer; nothing is lost by asking again.
         PermanentError: the request cannot be met, and nobody waits for a reply.
     """
-    if _expired(envelope, ports.clock):
+    if envelope.expired(ports.clock.now()):
         _log.info("an expired request was skipped")
         return
     try:
@@ -230,11 +230,6 @@ def _keep_decision(
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-def _expired(envelope: Envelope[Any], clock: Clock) -> bool:
-    deadline = envelope.extensions.get("expirytime")
-    return bool(deadline) and datetime.fromisoformat(str(deadline)) < clock.now()
 
 
 def _refuse(envelope: Envelope[EmailRequested], error: PermanentError, ports: EmailPorts) -> None:

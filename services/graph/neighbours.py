@@ -23,7 +23,7 @@ def derive(purchases: PurchaseMatrix, abouts: Mapping[str, Sequence[str]], param
     matrix = incidence(purchases)
     recent = recent_buyers(purchases)
     return Derived(
-        bought_with=[(a, b, score, support) for a, b, score, support in product_neighbours(matrix, purchases.products)],
+        bought_with=product_neighbours(matrix, purchases.products),
         similar_to=user_neighbours(matrix, purchases.users),
         popular=popular(recent, purchases.products),
         popular_in=popular_in(recent, purchases.products, abouts),

@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, get_args
 
 from services.visionboard.compose import Commission, compose_board
@@ -66,7 +65,7 @@ def handle(envelope: Envelope[BoardRequested], ports: BoardPorts) -> None:
         TransientError: an engine does not answer; nothing is lost by asking again.
         InvalidInputError: the request names no known layout, and nobody waits for a reply.
     """
-    if _expired(envelope, ports.clock):
+    if envelope.expired(ports.clock.now()):
         _log.info("an expired request was skipped", request_id=envelope.data.request_id)
         return
     try:
@@ -225,17 +224,6 @@ def _decision(insight: Insight, recommendation: Recommendation) -> dict[str, Any
         "discover": [item.as_json() for item in recommendation.discover],
         "insight": json.dumps(asdict(insight), default=str, sort_keys=True),
     }
-
-
-def _expired(envelope: Envelope[BoardRequested], clock: Clock) -> bool:
-    expiry = envelope.extensions.get("expirytime")
-    if not expiry:
-        return False
-    try:
-        moment = datetime.fromisoformat(expiry)
-    except ValueError:
-        raise InvalidInputError("expirytime is not an RFC 3339 time") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) <= clock.now()
 
 
 def _refuse(envelope: Envelope[BoardRequested], error: InvalidInputError, ports: BoardPorts) -> None:

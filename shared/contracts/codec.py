@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import rfc8785
@@ -49,6 +50,21 @@ class Envelope(Generic[D]):
     def key(self) -> bytes:
         """The record's key: one subject's events stay in order."""
         return f"{self.shop}|{self.subject}".encode()
+
+    def expired(self, now: datetime) -> bool:
+        """Say whether the time is over by which an answer was wanted.
+
+        Raises:
+            InvalidInputError: `expirytime` is not a time.
+        """
+        expiry = self.extensions.get("expirytime")
+        if not expiry:
+            return False
+        try:
+            moment = datetime.fromisoformat(expiry)
+        except ValueError:
+            raise InvalidInputError("expirytime is not an RFC 3339 time") from None
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) <= now
 
     def answering(self, data: Model, *, id: str, subject: str | None = None) -> Envelope[Any]:
         """Return an envelope caused by this one: same shop, same correlation id."""
