@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
+BENCH_HOUSEHOLDS ?= 20
 
 ##@ First steps
 
@@ -21,6 +22,10 @@ setup: $(VENV)/.dev ## Make .venv with everything that a developer needs
 .PHONY: test
 test: $(VENV)/.dev ## Run every test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: nightly
+nightly: $(VENV)/.dev ## Run what is left to the night: five processes on all the real servers
+	$(BIN)/python -m pytest -m nightly $(PYTEST_ARGS)
 
 ##@ Checks
 
@@ -48,6 +53,33 @@ types: $(VENV)/.dev ## Check the types, strictly
 layers: $(VENV)/.dev ## Check who may import whom
 	$(BIN)/lint-imports
 
+##@ Real servers
+
+.PHONY: engines
+engines: $(VENV)/.dev ## Install and start Kafka, Neo4j, MongoDB's protocol, Redis, S3 and a proxy, without Docker
+	@PYTHONPATH=tests $(BIN)/python -m servers up
+
+.PHONY: engines-down
+engines-down: ## End exactly the servers that `make engines` started
+	@PYTHONPATH=tests $(BIN)/python -m servers down
+
+##@ Deployment
+
+.PHONY: compose-verify
+compose-verify: ## Ask Docker Compose whether docker-compose.yml is right (needs Go, no Docker engine)
+	@deploy/verify/compose.sh
+
+.PHONY: k8s-verify
+k8s-verify: $(VENV)/.dev ## Ask a real Kubernetes API server whether the manifests are right (needs Go, no cluster)
+	@deploy/verify/k8s.sh
+
+##@ Benchmarks
+
+.PHONY: bench
+bench: $(VENV)/.dev ## Measure the real path and the boards at a small size (BENCH_HOUSEHOLDS=20)
+	$(BIN)/python bench/year.py $(BENCH_HOUSEHOLDS)
+	$(BIN)/python bench/board.py
+
 ##@ Upkeep
 
 .PHONY: lock
@@ -55,8 +87,11 @@ lock: $(VENV)/.dev ## Lock the dependencies anew, with hashes and without naming
 	lock() { $(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 "$$@"; }; \
 	lock requirements/bootstrap.in -o requirements/bootstrap.txt; \
 	lock requirements/build.in -o requirements/build.txt; \
-	lock pyproject.toml --extra demo --no-emit-package tastegraph -o requirements/demo.txt; \
-	lock pyproject.toml --extra dev --no-emit-package tastegraph -c requirements/demo.txt -o requirements/dev.txt
+	lock pyproject.toml --extra demo --no-emit-package tastegraph -c requirements/constraints.in -o requirements/demo.txt; \
+	lock pyproject.toml --extra dev --no-emit-package tastegraph -c requirements/demo.txt -o requirements/dev.txt; \
+	for service in ingest graph email visionboard gateway embedded; do \
+	  lock pyproject.toml --extra $$service --extra distributed --no-emit-package tastegraph -c requirements/dev.txt -o requirements/$$service.txt; \
+	done
 
 .PHONY: clean
 clean: ## Remove what was made here (the data directory stays)
@@ -64,7 +99,7 @@ clean: ## Remove what was made here (the data directory stays)
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # uv comes first, by hash; it installs the rest from the lock in seconds.
 $(VENV)/.bootstrap: requirements/bootstrap.txt

@@ -17,7 +17,7 @@ from cachetools import TTLCache
 
 from shared.clock import Clock, to_ms
 from shared.errors import NotFoundError, PermanentError, UsageError
-from shared.history.port import Document, Documents
+from shared.history.port import Document, Documents, Page
 
 COLLECTION = "keys"
 _EVERYWHERE = "-"  # keys are looked up before their shop is known, so they are kept apart from every shop
@@ -39,6 +39,8 @@ class Scope(StrEnum):
     BOARDS_WRITE = "boards:write"
     TEMPLATES_READ = "templates:read"
     TEMPLATES_WRITE = "templates:write"
+    PROFILES_EXPORT = "profiles:export"
+    PROFILES_ERASE = "profiles:erase"
     DEADLETTERS_READ = "deadletters:read"
     DEADLETTERS_REPLAY = "deadletters:replay"
     ADMIN = "admin"
@@ -63,6 +65,17 @@ class Principal:
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
 
+def shop_name(text: str) -> str:
+    """Return a shop's name as it was given.
+
+    Raises:
+        UsageError: no shop can be called so.
+    """
+    if not _SHOP.fullmatch(text):
+        raise UsageError("a shop's name is lower-case letters, digits, - and _, 63 at most, such as my-shop")
+    return text
+
+
 def create_key(
     documents: Documents,
     shop: str,
@@ -70,14 +83,14 @@ def create_key(
     environment: str,
     clock: Clock,
     expires_at: datetime | None = None,
+    name: str | None = None,
 ) -> tuple[str, Document]:
     """Make a key; its text is returned this once and kept nowhere.
 
     Raises:
         UsageError: the shop's name or a scope is not one.
     """
-    if not _SHOP.fullmatch(shop):
-        raise UsageError("a shop's name is lower-case letters, digits, - and _, 63 at most, such as my-shop")
+    shop = shop_name(shop)
     granted = sorted(set(scopes))
     if unknown := [scope for scope in granted if scope not in set(Scope)]:
         raise UsageError(f"no scope is called {', '.join(unknown)}; there are {', '.join(Scope)}")
@@ -91,6 +104,7 @@ def create_key(
         {
             "shop": shop,
             "scopes": granted,
+            "name": name,
             "digest": _digest(text),
             "created_at": to_ms(clock.now()),
             "expires_at": None if expires_at is None else to_ms(expires_at),
@@ -103,27 +117,34 @@ def create_key(
 
 def list_keys(documents: Documents, shop: str | None = None) -> list[Document]:
     """Return the keys of a shop (or of all), newest first; 100 at most."""
+    return list(keys_page(documents, shop).items)
+
+
+def keys_page(documents: Documents, shop: str | None, *, page_token: str = "", page_size: int = 100) -> Page[Document]:
+    """Return a page of the keys of a shop (or of all), newest first."""
     where = None if shop is None else {"shop": shop}
-    return list(documents.find(COLLECTION, _EVERYWHERE, where).items)
+    return documents.find(COLLECTION, _EVERYWHERE, where, page_token=page_token, page_size=page_size)
 
 
-def revoke(documents: Documents, key_id: str, clock: Clock) -> None:
-    """End a key; it works for half a minute more at most.
+def revoke(documents: Documents, key_id: str, clock: Clock, shop: str | None = None) -> None:
+    """End a key (of a shop, if one is given); it works for half a minute more at most. Once ended, it stays as it is.
 
     Raises:
         NotFoundError: there is no such key.
     """
     document = documents.get(COLLECTION, _EVERYWHERE, key_id)
-    if document is None:
-        raise NotFoundError(f"there is no key {key_id}")
+    if document is None or shop not in {None, document.body["shop"]}:
+        raise NotFoundError("there is no such key")
+    if document.body["revoked_at"] is not None:
+        return
     documents.put(COLLECTION, _EVERYWHERE, key_id, {**document.body, "revoked_at": to_ms(clock.now())})
 
 
 class Authenticator:
     """Says who a credential belongs to. Trusts what it saw for half a minute at most."""
 
-    def __init__(self, documents: Documents, clock: Clock) -> None:
-        self._documents, self._clock = documents, clock
+    def __init__(self, documents: Documents, clock: Clock, environment: str = "test") -> None:
+        self._documents, self._clock, self._environment = documents, clock, environment
         self._seen: TTLCache[str, Principal] = TTLCache(10_000, _TRUST_SECONDS)
         self._lock = threading.Lock()  # a TTLCache is not safe among threads, and even a look changes it
 
@@ -146,6 +167,8 @@ class Authenticator:
         match = _KEY.fullmatch(text)
         if match is None or not hmac.compare_digest(_checksum(text[:-8]), match[4]):
             raise AuthenticationError
+        if match[1] != self._environment:
+            raise AuthenticationError  # a test key opens nothing that is live, nor the other way round
         document = self._documents.get(COLLECTION, _EVERYWHERE, match[2])
         known = str(document.body["digest"]) if document else "0" * 64  # an unknown id costs the same comparison
         if not hmac.compare_digest(known, digest) or document is None or not self._works(document):

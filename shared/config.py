@@ -2,17 +2,54 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from shared.errors import UsageError
+
+_PREFIX = "TASTEGRAPH_"
+
+
+class _Files(PydanticBaseSettingsSource):
+    """`TASTEGRAPH_X_FILE` names the file that holds X, as secrets are mounted."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """Return what a setting's file holds, without the newline at its end; none if no file is named."""
+        del field
+        variable = f"{_PREFIX}{field_name.upper()}_FILE"
+        path = os.environ.get(variable)
+        try:
+            return (Path(path).read_text("utf-8").rstrip("\r\n") if path else None), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{variable} names a file that cannot be read") from error
+
+    def __call__(self) -> dict[str, Any]:
+        """Return every setting that a file holds."""
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
 
 
 class Settings(BaseSettings):
     """Documented in docs/settings.md; a test holds the two together."""
 
-    model_config = SettingsConfigDict(env_prefix="TASTEGRAPH_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take a setting from the arguments, else from the environment, else from the file that it names."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, _Files(settings_cls)
 
     data: Path = Field(Path(".tastegraph"), description="Directory of the embedded engines; one process owns it.")
     environment: Literal["live", "test"] = Field(
@@ -24,11 +61,41 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8080", description="How the outside reaches the gateway; links are made with it."
     )
 
-    bus_url: str = Field("file:", description="Where events flow: file: (embedded).")
-    history_url: str = Field("file:", description="Where the history is kept: file: (embedded).")
-    knowledge_url: str = Field("file:", description="Where the knowledge graph is: file: (embedded).")
-    objects_url: str = Field("file:", description="Where pictures and emails are kept: file: (embedded).")
-    counters_url: str = Field("memory:", description="Where idempotency keys and caches are kept: memory: (embedded).")
+    operations_host: str = Field(
+        "127.0.0.1", description="Address of the operations port: /livez, /readyz, /metrics of a service run alone."
+    )
+    operations_port: int = Field(
+        9464, ge=0, le=65535, description="Port for operators, apart from the one that users reach; 0 takes a free one."
+    )
+
+    bus_url: str = Field(
+        "file:", description="Where events flow: file: (embedded), or kafka://HOST:PORT[,HOST:PORT…][/PREFIX]."
+    )
+    kafka_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
+        "plaintext", description="How the brokers are spoken to."
+    )
+    kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="How the brokers know us, with sasl_…."
+    )
+    kafka_user: str = Field("", description="Our name at the brokers, with sasl_….")
+    kafka_password: SecretStr | None = Field(None, description="Our password at the brokers, with sasl_….")
+    kafka_ca_file: Path | None = Field(None, description="Who vouches for the brokers (PEM); else the system's list.")
+    kafka_cert_file: Path | None = Field(None, description="Our certificate for the brokers (PEM), if they want one.")
+    kafka_key_file: Path | None = Field(None, description="The key of our certificate (PEM).")
+    history_url: str = Field(
+        "file:",
+        description="Where the history is kept: file: (embedded), mongodb://USER:PASSWORD@HOST/DATABASE?OPTIONS.",
+    )
+    knowledge_url: str = Field(
+        "file:", description="Where the knowledge graph is: file: (embedded), bolt://USER:PASSWORD@HOST (bolt+s: TLS)."
+    )
+    objects_url: str = Field(
+        "file:", description="Where pictures and emails are kept: file: (embedded), s3://KEY:SECRET@HOST/BUCKET."
+    )
+    counters_url: str = Field(
+        "memory:",
+        description="Where idempotency keys and caches are kept: memory: (embedded), redis://:PASSWORD@HOST/0.",
+    )
 
     signing_key: SecretStr | None = Field(
         None,
@@ -42,8 +109,12 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(1 << 20, description="Largest request body.")
     max_bulk_body_bytes: int = Field(16 << 20, description="Largest body of the event intakes that take many at once.")
-    graph_batch: int = Field(500, ge=1, description="Events that the graph takes in one transaction.")
-    graph_memory_mb: int = Field(512, ge=64, description="Memory for the embedded graph's buffer pool.")
+    email_cap: int = Field(0, ge=0, le=100, description="Most emails for a user within the window; 0: no cap.")
+    email_cap_days: int = Field(7, ge=1, le=366, description="The window of the email cap, in days.")
+    graph_batch: int = Field(2000, ge=1, description="Events that the graph takes in one transaction, at most.")
+    graph_memory_mb: int = Field(
+        512, ge=256, description="Memory for the embedded graph's buffer pool; with less than 256 a busy graph ran out."
+    )
     refresh_seconds: float = Field(
         2.0,
         ge=0,

@@ -13,6 +13,7 @@ from shared.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from shared.bus.kafka_topics import Administration
     from shared.bus.port import Bus
     from shared.config import Settings
     from shared.counters.port import Counters
@@ -70,29 +71,50 @@ def open_engines(settings: Settings, clock: Clock | None = None) -> Engines:
 
 
 def open_bus(settings: Settings) -> Bus:
-    """Open the bus: `file:` is one SQLite log."""
+    """Open the bus: `file:` is one SQLite log, `kafka:` a cluster."""
     match _scheme(settings.bus_url, "bus"):
         case "file":
             from shared.bus.sqlite import SqliteBus
 
             return SqliteBus(_directory(settings.bus_url, settings) / "bus.db")
+        case "kafka":
+            from shared.bus.kafka import KafkaBus
+            from shared.bus.kafka_cluster import cluster
+
+            return KafkaBus(cluster(settings))
         case other:
             raise _unknown("bus", other)
 
 
+def open_topics(settings: Settings) -> Administration | None:
+    """Return who makes and checks the topics; none where the bus does so by itself."""
+    match _scheme(settings.bus_url, "bus"):
+        case "kafka":
+            from shared.bus.kafka_cluster import cluster
+            from shared.bus.kafka_topics import Administration
+
+            return Administration(cluster(settings))
+        case _:
+            return None
+
+
 def open_history(settings: Settings) -> History:
-    """Open the history: `file:` is one SQLite file."""
+    """Open the history: `file:` is one SQLite file, `mongodb:` a database."""
     match _scheme(settings.history_url, "history"):
         case "file":
             from shared.history.sqlite import SqliteHistory
 
             return SqliteHistory(_directory(settings.history_url, settings) / "history.db")
+        case "mongodb" | "mongodb+srv":
+            from shared.history.mongo import MongoHistory
+
+            return MongoHistory(settings.history_url)
         case other:
             raise _unknown("history", other)
 
 
 def open_knowledge(settings: Settings) -> KnowledgeWriter:
-    """Open the knowledge graph: `file:` is LadybugDB."""
+    """Open the knowledge graph: `file:` is LadybugDB, `bolt:` or `neo4j:` (`+s` for TLS) is Neo4j."""
     match _scheme(settings.knowledge_url, "knowledge"):
         case "file":
             from shared.knowledge.ladybug import LadybugKnowledge
@@ -100,28 +122,40 @@ def open_knowledge(settings: Settings) -> KnowledgeWriter:
             return LadybugKnowledge(
                 _directory(settings.knowledge_url, settings) / "knowledge", memory_mb=settings.graph_memory_mb
             )
+        case "bolt" | "bolt+s" | "neo4j" | "neo4j+s":
+            from shared.knowledge.neo4j import Neo4jKnowledge
+
+            return Neo4jKnowledge(settings.knowledge_url)
         case other:
             raise _unknown("knowledge", other)
 
 
 def open_objects(settings: Settings) -> Objects:
-    """Open the object store: `file:` is a directory."""
+    """Open the object store: `file:` is a directory, `s3:` a bucket."""
     match _scheme(settings.objects_url, "objects"):
         case "file":
             from shared.objects.files import FileObjects
 
             return FileObjects(_directory(settings.objects_url, settings) / "objects")
+        case "s3":
+            from shared.objects.s3 import S3Objects
+
+            return S3Objects(settings.objects_url)
         case other:
             raise _unknown("objects", other)
 
 
 def open_counters(settings: Settings) -> Counters:
-    """Open the counters: `memory:` is this process."""
+    """Open the counters: `memory:` is this process, `redis:` is Redis."""
     match _scheme(settings.counters_url, "counters"):
         case "memory":
             from shared.counters.memory import MemoryCounters
 
             return MemoryCounters()
+        case "redis" | "rediss":
+            from shared.counters.redis import RedisCounters
+
+            return RedisCounters(settings.counters_url)
         case other:
             raise _unknown("counters", other)
 

@@ -8,6 +8,7 @@ TastegraphError
 ├── PermanentError              the same input will fail again: park it, with the reason
 │   ├── InvalidInputError       what came in breaks a contract; carries its problems
 │   ├── NotFoundError           no such thing in this shop (or it belongs to another)
+│   ├── ForbiddenError          the credential lacks a scope
 │   └── ConflictError           it contradicts what already stands
 └── UsageError                  the program was started wrongly; the message says what to do
 """
@@ -69,6 +70,16 @@ class NotFoundError(PermanentError):
     """There is no such thing in this shop."""
 
     code = "not-found"
+
+
+class ForbiddenError(PermanentError):
+    """The credential lacks a scope; it is named."""
+
+    code = "insufficient-scope"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"the key lacks the scope {scope}" if scope else "this is not open to anybody")
+        self.scope = scope
 
 
 class ConflictError(PermanentError):

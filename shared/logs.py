@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from shared.config import Settings
 
+# While a broker is away these clients write several lines a second; the bus says it once, in its own words.
+_TALKATIVE = ("kafka", "aiokafka", "faust", "mode")
+
 # The closed list of fields. What is not on it never reaches a log: personal data cannot slip in by a new keyword.
 FIELDS = frozenset({
     "event", "level", "timestamp", "logger", "exception", "exc_info", "stack_info", "service", "correlation_id",
@@ -56,6 +59,8 @@ def configure(settings: Settings) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+    for client in _TALKATIVE:
+        logging.getLogger(client).setLevel(logging.CRITICAL)
 
 
 def logger(service: str) -> Any:

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
+from services.email import custom, keeping
 from services.email.headers import headers
+from services.email.keeping import Result
 from services.email.lint import lint
-from services.email.model import Plan, Sender, Silence, plan, silence
+from services.email.model import Plan, Reader, Sender, Silence, plan, silence
 from services.email.render import Rendered, render
+from services.email.sandbox.pool import Sandbox
 from shared.bus.port import Bus
 from shared.clock import Clock, from_ms, to_ms
 from shared.contracts.codec import Envelope, encode
-from shared.contracts.requests import EmailGenerated, EmailRequested, EmailSkipped, Replied, ReplyStatus
-from shared.errors import ConflictError, InvalidInputError, NotFoundError, PermanentError
+from shared.contracts.requests import EmailGenerated, EmailRequested, EmailSkipped, ReplyStatus, TemplateCheckRequested
+from shared.contracts.templates import BUILT_IN, Template
+from shared.decisions import keep_decision
+from shared.erasures import unless_erased
+from shared.errors import InvalidInputError, PermanentError
 from shared.history.port import Documents
 from shared.knowledge.insight import Insight
 from shared.knowledge.port import KnowledgeReader
-from shared.knowledge.recommend import Item, Recommendation, recommend
+from shared.knowledge.recommend import Recommendation, recommend
 from shared.logs import logger
 from shared.metrics import MADE
 from shared.objects.port import Objects
+from shared.replies import refuse, reply
 from shared.unsubscribe import sign
 
-EMAILS, DECISIONS, SHOPS, CONTACTS, SUPPRESSIONS = "emails", "decisions", "shops", "contacts", "suppressions"
-_VERSION = 1
+SHOPS, CONTACTS, SUPPRESSIONS = "shops", "contacts", "suppressions"
 _KEPT = timedelta(days=7)  # an offer older than this is stale
 _log = logger("email")
+
+
+@dataclass(frozen=True)
+class Cap:
+    """How many emails a person gets at most within a window; 0 means that nobody counts."""
+
+    emails: int = 0
+    window: timedelta = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -43,13 +54,12 @@ class EmailPorts:
     clock: Clock
     public_url: str
     signing_key: str
+    sandbox: Sandbox
+    cap: Cap = Cap()
 
 
-Result = EmailGenerated | EmailSkipped
-
-
-def handle(envelope: Envelope[EmailRequested], ports: EmailPorts) -> None:
-    """Make the email that is asked for, once per request id; publish it, and reply to who asked.
+def handle(envelope: Envelope[EmailRequested] | Envelope[TemplateCheckRequested], ports: EmailPorts) -> None:
+    """Do what is asked for, once per request id; publish what came of it, and reply to who asked.
 
     Raises:
         TransientError: an engine does not answer; nothing is lost by asking again.
@@ -58,21 +68,14 @@ def handle(envelope: Envelope[EmailRequested], ports: EmailPorts) -> None:
     if envelope.expired(ports.clock.now()):
         _log.info("an expired request was skipped")
         return
+    checking = isinstance(envelope.data, TemplateCheckRequested)
     try:
-        if not isinstance(envelope.data, EmailRequested):
-            raise InvalidInputError("shops' own templates are not served yet")
-        result = _made(envelope, ports)
+        if checking:
+            _check(envelope, ports)  # type: ignore[arg-type]
+        else:
+            _make(envelope, ports)  # type: ignore[arg-type]
     except PermanentError as error:
-        _refuse(envelope, error, ports)
-        return
-    if not envelope.data.preview:
-        ports.bus.publish([encode(envelope.answering(result, id=result.email_id, subject=result.user_id))])
-    status = ReplyStatus.DONE if isinstance(result, EmailGenerated) else ReplyStatus.SKIPPED
-    _reply(
-        envelope,
-        Replied(request_id=envelope.data.request_id, status=status, result=result.model_dump(mode="json")),
-        ports,
-    )
+        refuse(envelope, error, ports.bus, ports.clock, kind="template" if checking else "email")
 
 
 def compose(request: EmailRequested, shop: str, correlation_id: str, ports: EmailPorts) -> Result:
@@ -85,26 +88,33 @@ def compose(request: EmailRequested, shop: str, correlation_id: str, ports: Emai
     return _composed(request, shop, correlation_id, ports)[0]
 
 
-def kept(shop: str, email_id: str, ports: EmailPorts) -> EmailGenerated | None:
-    """Return an email that was made before, or none."""
-    document = ports.documents.get(EMAILS, shop, email_id)
-    if document is None:
-        return None
-    body = dict(document.body)
-    bodies = {each["file"]: ports.objects.get(each["key"]) for each in body["files"]}
-    html, text = bodies["email.html"], bodies["email.txt"]
-    if html is None or text is None:
-        return None
-    return EmailGenerated.model_validate({**body, "html": html.data.decode(), "text": text.data.decode()})
+def _check(envelope: Envelope[TemplateCheckRequested], ports: EmailPorts) -> None:
+    custom.check(envelope.data.draft, envelope.shop, ports.public_url, ports.sandbox)
+    reply(envelope, ReplyStatus.DONE, ports.bus, ports.clock, kind="template")
+
+
+def _make(envelope: Envelope[EmailRequested], ports: EmailPorts) -> None:
+    result = _made(envelope, ports)
+    if not envelope.data.preview:
+        ports.bus.publish([encode(envelope.answering(result, id=result.email_id, subject=result.user_id))])
+    status = ReplyStatus.DONE if isinstance(result, EmailGenerated) else ReplyStatus.SKIPPED
+    reply(envelope, status, ports.bus, ports.clock, kind="email", result=result.model_dump(mode="json"))
 
 
 def _made(envelope: Envelope[EmailRequested], ports: EmailPorts) -> Result:
     request, shop = envelope.data, envelope.shop
-    if not request.preview and (before := kept(shop, request.request_id, ports)) is not None:
+    if request.preview:
+        return compose(request, shop, envelope.correlation_id, ports)
+    before = keeping.kept(shop, request.email_id, ports.documents, ports.objects)
+    if before is not None:
         return before
-    result, insight, recommendation = _composed(request, shop, envelope.correlation_id, ports)
-    if isinstance(result, EmailGenerated) and not request.preview:
-        _keep(result, shop, insight, recommendation, ports)
+    with unless_erased(shop, request.user_id, ports.documents, ports.objects):
+        result, insight, recommendation = _composed(request, shop, envelope.correlation_id, ports)
+        keep_decision(insight, recommendation, ports.documents)
+        if isinstance(result, EmailGenerated):
+            keeping.count_in(result, shop, ports.documents, ports.clock)
+        keeping.keep(result, shop, ports.documents, ports.objects)
+    if isinstance(result, EmailGenerated):
         MADE.labels(kind="email", fallback=result.fallback or "none").inc()
     return result
 
@@ -112,72 +122,115 @@ def _made(envelope: Envelope[EmailRequested], ports: EmailPorts) -> Result:
 def _composed(
     request: EmailRequested, shop: str, correlation_id: str, ports: EmailPorts
 ) -> tuple[Result, Insight, Recommendation]:
+    own = _own_template(request, shop, ports)
     insight = ports.knowledge.insight(shop, request.user_id, to_ms(request.at) if request.at else None)
     recommendation = recommend(insight)
     suppressed = ports.documents.get(SUPPRESSIONS, shop, request.user_id) is not None
-    if quiet := silence(insight, recommendation, suppressed=suppressed):
-        return _skipped(request, quiet), insight, recommendation
-    wanted = _plan(request, shop, insight, recommendation, ports)
-    planned, rendered = _rendered(wanted, correlation_id)
+    capped = _capped(request, shop, ports)
+    if quiet := silence(insight, recommendation, suppressed=suppressed, capped=capped):
+        return _skipped(request, quiet, recommendation), insight, recommendation
+    wanted = _plan(request, shop, insight, recommendation, ports, own)
+    planned, rendered = _rendered(wanted, own, request, correlation_id, ports)
     at = request.at or from_ms(max(0, insight.at))
     basis = "consent" if insight.consent else "customer relation"
     return _generated(request, planned, rendered, recommendation, at, basis), insight, recommendation
 
 
+def _own_template(request: EmailRequested, shop: str, ports: EmailPorts) -> Template | None:
+    if request.template is None or request.template.removesuffix("@1") in BUILT_IN:
+        return None
+    return custom.find_template(request.template, shop, ports.documents, drafts=request.preview)
+
+
+def _capped(request: EmailRequested, shop: str, ports: EmailPorts) -> bool:
+    cap = ports.cap
+    if not cap.emails or request.preview:
+        return False
+    return (
+        keeping.lately(request.user_id, request.email_id, shop, cap.window, ports.documents, ports.clock) >= cap.emails
+    )
+
+
 def _plan(
-    request: EmailRequested, shop: str, insight: Insight, recommendation: Recommendation, ports: EmailPorts
+    request: EmailRequested,
+    shop: str,
+    insight: Insight,
+    recommendation: Recommendation,
+    ports: EmailPorts,
+    own: Template | None,
 ) -> Plan:
     profile = ports.documents.get(SHOPS, shop, shop)
     contact = ports.documents.get(CONTACTS, shop, request.user_id)
     link = f"{ports.public_url}/v1/unsubscribe/{sign(shop, request.user_id, ports.signing_key)}"
-    return plan(
-        insight,
-        recommendation,
-        Sender.of(shop, profile.body if profile else None),
-        link,
-        template=request.template,
-        first_name=contact.body.get("first_name") if contact else None,
-    )
+    first_name = str(contact.body.get("first_name") or "") if contact else ""
+    built_in = None if own or not request.template else request.template.removesuffix("@1")
+    sender, reader = Sender.of(shop, profile.body if profile else None), Reader(link, ports.public_url, first_name)
+    return plan(insight, recommendation, sender, reader, template=built_in)
 
 
-def _rendered(wanted: Plan, correlation_id: str) -> tuple[Plan, Rendered]:
+def _rendered(
+    wanted: Plan, own: Template | None, request: EmailRequested, correlation_id: str, ports: EmailPorts
+) -> tuple[Plan, Rendered]:
+    """Render; a shop's template that fails gives way to a built-in one, and says so, but for its author's preview."""
+    if own is None:
+        return _built_in(wanted, correlation_id)
+    try:
+        planned, rendered = custom.fill(own, wanted, ports.sandbox)
+    except InvalidInputError as error:
+        if request.preview:
+            raise
+        said = [f"{each.pointer} {each.detail}" for each in error.violations]
+        _log.error("a shop's template failed", template=own.id, problems=said, correlation_id=correlation_id)
+        replaced = replace(wanted, fallback=wanted.template, fallback_reason="template-failed")
+        return _built_in(replaced, correlation_id)
+    return replace(planned, template=own.name, version=own.version), rendered
+
+
+def _built_in(wanted: Plan, correlation_id: str) -> tuple[Plan, Rendered]:
     """Render; an email that fails, or fails the lint, is served without its cards, and says so."""
     try:
         rendered = render(wanted)
-        if found := lint(rendered, wanted.unsubscribe_url):
+        if found := lint(rendered, wanted.reader.unsubscribe_url, wanted.reader.public_url):
             raise InvalidInputError("the email failed the lint", found)  # noqa: TRY301 (served below like any failure)
     except Exception:  # noqa: BLE001 (whatever failed, the reader gets an email, and the log the trace)
         _log.exception(
             "an email failed, a plain one is served", template=wanted.template, correlation_id=correlation_id
         )
-        plain = replace(
-            wanted,
-            template="generic",
-            sections=(),
-            items=(),
-            fallback="generic",
-            fallback_reason="template-failed",
-        )
-        return plain, render(plain)
+        return _plain(wanted)
     return wanted, rendered
+
+
+def _plain(wanted: Plan) -> tuple[Plan, Rendered]:
+    """Return the email that names no product; it must pass the lint too.
+
+    Raises:
+        InvalidInputError: what the shop says of itself may not leave.
+    """
+    plain = replace(
+        wanted, template="generic", sections=(), items=(), fallback="generic", fallback_reason="template-failed"
+    )
+    rendered = render(plain)
+    if found := lint(rendered, plain.reader.unsubscribe_url, plain.reader.public_url):
+        raise InvalidInputError("no email of this shop passes the lint", found)
+    return plain, rendered
 
 
 def _generated(
     request: EmailRequested, planned: Plan, rendered: Rendered, recommendation: Recommendation, at: datetime, basis: str
 ) -> EmailGenerated:
     return EmailGenerated(
-        email_id=request.request_id,
+        email_id=request.email_id,
         user_id=request.user_id,
         decision_id=recommendation.decision_id,
         template=planned.template,
-        template_version=_VERSION,
+        template_version=planned.version,
         fallback=planned.fallback,
         fallback_reason=planned.fallback_reason,
         subject=planned.subject,
         preheader=planned.preheader,
         html=rendered.html,
         text=rendered.text,
-        headers=headers(planned, request.request_id, recommendation.decision_id),
+        headers=headers(planned, request.email_id, recommendation.decision_id),
         products=[item.as_json() for item in planned.items],
         consent_basis=basis,
         generated_at=at,
@@ -185,63 +238,11 @@ def _generated(
     )
 
 
-def _skipped(request: EmailRequested, quiet: Silence) -> EmailSkipped:
-    return EmailSkipped(email_id=request.request_id, user_id=request.user_id, reason=quiet.reason, detail=quiet.detail)
-
-
-def _keep(
-    email: EmailGenerated, shop: str, insight: Insight, recommendation: Recommendation, ports: EmailPorts
-) -> None:
-    """Bodies first, the document last: it says that all is there."""
-    folder = f"emails/{_hash(shop)}/{_hash(email.email_id)}"
-    files = {
-        "email.html": (email.html, "text/html"),
-        "email.txt": (email.text, "text/plain"),
-        "email.headers.json": (json.dumps(email.headers, ensure_ascii=False), "application/json"),
-    }
-    for name, (body, media_type) in files.items():
-        ports.objects.put(f"{folder}/{name}", body.encode(), media_type)
-    _keep_decision(email, shop, insight, recommendation, ports)
-    data = email.model_dump(mode="json", exclude={"html", "text"})
-    data["products"] = json.loads(json.dumps(data["products"]))
-    ports.documents.put(
-        EMAILS, shop, email.email_id, {**data, "files": [{"file": name, "key": f"{folder}/{name}"} for name in files]}
+def _skipped(request: EmailRequested, quiet: Silence, recommendation: Recommendation) -> EmailSkipped:
+    return EmailSkipped(
+        email_id=request.email_id,
+        user_id=request.user_id,
+        decision_id=recommendation.decision_id,
+        reason=quiet.reason,
+        detail=quiet.detail,
     )
-
-
-def _keep_decision(
-    email: EmailGenerated, shop: str, insight: Insight, recommendation: Recommendation, ports: EmailPorts
-) -> None:
-    def shown(items: tuple[Item, ...]) -> list[dict[str, Any]]:
-        return [item.as_json() for item in items]
-
-    body = {
-        "user_id": email.user_id,
-        "served_by": recommendation.served_by,
-        "buy_again": shown(recommendation.buy_again),
-        "discover": shown(recommendation.discover),
-        "insight": json.dumps(asdict(insight), default=str, sort_keys=True),
-    }
-    try:
-        ports.documents.put(DECISIONS, shop, email.decision_id, body, expect=0)
-    except ConflictError:
-        _log.debug("the decision is known", decision_id=email.decision_id)
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-def _refuse(envelope: Envelope[EmailRequested], error: PermanentError, ports: EmailPorts) -> None:
-    if not envelope.extensions.get("replyto"):
-        raise error
-    code = "not-found" if isinstance(error, NotFoundError) else error.code
-    problem = {"code": code, "detail": str(error)}
-    _reply(envelope, Replied(request_id=envelope.data.request_id, status=ReplyStatus.FAILED, problem=problem), ports)
-
-
-def _reply(envelope: Envelope[EmailRequested], reply: Replied, ports: EmailPorts) -> None:
-    asker = envelope.extensions.get("replyto")
-    if asker:
-        answer = envelope.answering(reply, id=f"{reply.request_id}.reply", subject=envelope.subject)
-        ports.bus.publish([encode(replace(answer, extensions={**answer.extensions, "replyto": asker}))])

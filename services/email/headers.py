@@ -27,7 +27,7 @@ def headers(plan: Plan, email_id: str, decision_id: str) -> dict[str, str]:
         "From": _sender(plan.sender.name, plan.sender.from_address),
         "Message-ID": f"<{message_id}@{domain}>",
         "Content-Language": plan.language,
-        "List-Unsubscribe": f"<{plan.unsubscribe_url}>",
+        "List-Unsubscribe": f"<{plan.reader.unsubscribe_url}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "Feedback-ID": f"{plan.template}:{decision_id[:12]}:tastegraph",
     }

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from babel import Locale
 from babel.core import UnknownLocaleError
 from babel.numbers import format_currency
 
+from services.email.links import allowed
+from services.email.wording import Copy, copy_for, due_first, reason, why_now, words
+from shared.contracts.templates import BUILT_IN
 from shared.errors import NotFoundError
 from shared.knowledge.insight import Insight
 from shared.knowledge.reasons import display_name
 from shared.knowledge.recommend import Item, Recommendation
 
-BUILT_IN = ("personalised", "buy-again", "discover", "generic")
 _CARDS = 6
 # Quiet grounds for products without a picture, with ink of contrast 4.5:1 or more on each.
 _TINTS = (
@@ -43,9 +48,20 @@ class Sender:
 
 
 @dataclass(frozen=True)
+class Reader:
+    """Who an email is for, beyond what the graph knows, and their way out."""
+
+    unsubscribe_url: str
+    public_url: str
+    first_name: str = ""
+
+
+@dataclass(frozen=True)
 class Card:
     """One product as the reader sees it."""
 
+    product_id: str
+    slate: str  # buy_again or discover
     name: str
     reason: str
     price: str
@@ -70,7 +86,9 @@ class Plan:
     """Everything that a template may say."""
 
     template: str
+    version: int
     language: str
+    direction: str  # ltr or rtl
     subject: str
     preheader: str
     headline: str
@@ -79,8 +97,9 @@ class Plan:
     action: str
     action_url: str
     why: str
+    unsubscribe: str  # the link's words
     sender: Sender
-    unsubscribe_url: str
+    reader: Reader
     items: tuple[Item, ...]
     fallback: str | None
     fallback_reason: str | None = None
@@ -94,7 +113,9 @@ class Silence:
     detail: str
 
 
-def silence(insight: Insight, recommendation: Recommendation, *, suppressed: bool) -> Silence | None:
+def silence(
+    insight: Insight, recommendation: Recommendation, *, suppressed: bool, capped: bool = False
+) -> Silence | None:
     """Return why this person gets no email, if there is a reason."""
     if suppressed:
         return Silence("suppressed", "the user has unsubscribed, or is suppressed")
@@ -102,43 +123,41 @@ def silence(insight: Insight, recommendation: Recommendation, *, suppressed: boo
         return Silence("no-consent", "the user did not agree to marketing")
     if recommendation.served_by == "nothing":
         return Silence("nothing-to-say", "the shop has no products to speak of yet")
+    if capped:
+        return Silence("capped", "the user has had as many emails as the shop allows for the time being")
     return None
 
 
 def plan(
-    insight: Insight,
-    recommendation: Recommendation,
-    sender: Sender,
-    unsubscribe_url: str,
-    *,
-    template: str | None = None,
-    first_name: str | None = None,
+    insight: Insight, recommendation: Recommendation, sender: Sender, reader: Reader, *, template: str | None = None
 ) -> Plan:
     """Return the plan of an email. A template that needs what is not known falls back to the generic one, and says so.
 
     Raises:
-        NotFoundError: no template has that name.
+        NotFoundError: no built-in template has that name.
     """
     if template is not None and template not in BUILT_IN:
-        raise NotFoundError(f"there is no template {template}; there are {', '.join(BUILT_IN)}")
-    chosen = _choose(template, recommendation)
-    again, new = recommendation.buy_again[:_CARDS], recommendation.discover[:_CARDS]
-    shown = {"personalised": (again[:4], new[:4]), "buy-again": (again, ()), "discover": ((), new)}
-    first, second = shown.get(chosen, ((), new))
-    language = (insight.locale or "en").replace("-", "_")
-    words = _words(chosen, recommendation, first_name, sender, first or second)
+        raise NotFoundError(f"there is no template {template}; built in are {', '.join(BUILT_IN)}")
+    copy, chosen = copy_for(insight.locale), _choose(template, recommendation)
+    first, second = _slates(chosen, recommendation, insight)
+    why = why_now(chosen, first, second, insight, copy)
+    fallback = _fallback(template, chosen, recommendation)
+    sections = _sections(chosen, first, second, insight, copy, sender, reader)
     return Plan(
         template=chosen,
-        language=language.split("_")[0],
-        **words,
-        sections=_sections(chosen, first, second, language, sender),
-        action=f"Visit {sender.name}",
-        action_url=sender.site_url,
-        why=f"You get this because you are a customer of {sender.name}.",
+        version=1,
+        language=copy["language"],
+        direction=_direction(insight.locale, [card.name for section in sections for card in section.cards]),
+        **words(chosen, why, sender.name, reader.first_name, copy),
+        sections=sections,
+        action=copy["action"].format(shop=sender.name),
+        action_url=_site(sender, reader),
+        why=copy["why"]["consent" if insight.consent else "customer"].format(shop=sender.name),
+        unsubscribe=copy["unsubscribe"],
         sender=sender,
-        unsubscribe_url=unsubscribe_url,
+        reader=reader,
         items=(*first, *second),
-        fallback=(fallback := _fallback(template, chosen, recommendation)),
+        fallback=fallback,
         fallback_reason="too-little-known" if fallback else None,
     )
 
@@ -163,79 +182,89 @@ def _fallback(asked: str | None, chosen: str, recommendation: Recommendation) ->
     return chosen if asked and asked != chosen else None
 
 
-def _words(
-    template: str, recommendation: Recommendation, first_name: str | None, sender: Sender, items: tuple[Item, ...]
-) -> dict[str, str]:
-    lead = display_name(items[0].product.title) if items else sender.name
-    new = display_name(recommendation.discover[0].product.title) if recommendation.discover else lead
-    hello = f"{first_name}, " if first_name else ""
-    match template:
-        case "personalised":
-            return _said(
-                f"{hello}{lead} again, and something new?",
-                f"Your favourites are due, and {new} may become one.",
-                "What you love, and what you may love next",
-                "We looked at what you keep coming back for, and followed it a step further.",
-            )
-        case "buy-again":
-            return _said(
-                f"{hello}time for {lead} again?",
-                f"Your regulars, gathered in one place: {lead} and more.",
-                "Your regulars are waiting",
-                "These are the things you come back for. One look, and the list is done.",
-            )
-        case "discover":
-            return _said(
-                f"{hello}you may love {new}",
-                "New to you, chosen from what you already like.",
-                "New to you, close to your taste",
-                "Nothing here is in your basket yet. Each has a reason to be.",
-            )
-    return _said(
-        f"{hello}welcome: what people love at {sender.name}",
-        f"A good place to start: {lead} and other favourites.",
-        f"A warm welcome from {sender.name}",
-        "Here is what is loved most right now. The more we know, the better this gets.",
-    )
+def _slates(template: str, recommendation: Recommendation, insight: Insight) -> tuple[tuple[Item, ...], ...]:
+    again = _told_apart(due_first(recommendation.buy_again[:_CARDS], insight))
+    new = _told_apart(recommendation.discover[:_CARDS])
+    fresh = _told_apart((*again, *new))[len(again) :] or new
+    shown = {"personalised": (again[:4], fresh[:4]), "buy-again": (again, ()), "discover": ((), new)}
+    return shown.get(template, ((), new))
 
 
-def _said(subject: str, preheader: str, headline: str, lead: str) -> dict[str, str]:
-    return {"subject": subject[:1].upper() + subject[1:], "preheader": preheader, "headline": headline, "lead": lead}
+def _told_apart(items: Iterable[Item]) -> tuple[Item, ...]:
+    """Return the items without a second one of the same name: two such cards look like a mistake."""
+    kept: dict[str, Item] = {}
+    for item in items:
+        kept.setdefault(display_name(item.product.title), item)
+    return tuple(kept.values())
 
 
 def _sections(
-    template: str, first: tuple[Item, ...], second: tuple[Item, ...], language: str, sender: Sender
+    template: str,
+    first: tuple[Item, ...],
+    second: tuple[Item, ...],
+    insight: Insight,
+    copy: Copy,
+    sender: Sender,
+    reader: Reader,
 ) -> tuple[Section, ...]:
-    titles = {"generic": ("", "Loved right now")}.get(template, ("Buy again", "Discover"))
+    titles = copy["titles"]
+    named = ((titles["buy_again"], first), (titles["popular" if template == "generic" else "discover"], second))
     return tuple(
-        Section(title, tuple(_card(item, at, language, sender) for at, item in enumerate(items)))
-        for title, items in zip(titles, (first, second), strict=True)
+        Section(title, tuple(_card(item, at, insight, copy, sender, reader) for at, item in enumerate(items)))
+        for title, items in named
         if items
     )
 
 
-def _card(item: Item, at: int, language: str, sender: Sender) -> Card:
+def _card(item: Item, at: int, insight: Insight, copy: Copy, sender: Sender, reader: Reader) -> Card:
     product = item.product
     name = display_name(product.title)
     ground, ink = _TINTS[at % len(_TINTS)]
+    url, image = product.url or "", product.image_url or ""
     return Card(
+        product_id=product.product_id,
+        slate=item.slate,
         name=name,
-        reason=item.reason,
-        price=_price(item, language),
-        url=product.url or sender.site_url,
-        image_url=product.image_url or "",
+        reason=reason(item, insight, copy),
+        price=_price(item, insight.locale or copy["language"]),
+        url=url if allowed(url, reader.public_url) else _site(sender, reader),
+        image_url=image if allowed(image, reader.public_url) else "",
         monogram=next((letter for letter in name if letter.isalnum()), "•").upper(),
         ground=ground,
         ink=ink,
-        shelf=display_name(product.categories[-1]) if product.categories else "",
+        shelf=_shelf(name, product.categories),
     )
 
 
-def _price(item: Item, language: str) -> str:
+def _shelf(name: str, categories: tuple[str, ...]) -> str:
+    """Return the narrowest category that says more than the name does."""
+    words = (display_name(each) for each in reversed(categories))
+    return next((each for each in words if each.lower() not in name.lower()), "")
+
+
+def _site(sender: Sender, reader: Reader) -> str:
+    """Return the shop's own address; one that may not be linked to gives way to the gateway's."""
+    if allowed(sender.site_url, reader.public_url):
+        return sender.site_url
+    secure = sender.site_url.replace("http://", "https://", 1)
+    return secure if allowed(secure, reader.public_url) else reader.public_url
+
+
+def _price(item: Item, locale: str) -> str:
     product = item.product
     if product.price is None or product.currency is None:
         return ""
     try:
-        return str(format_currency(product.price, product.currency, locale=language))
+        return str(format_currency(product.price, product.currency, locale=locale.replace("-", "_")))
     except (ValueError, UnknownLocaleError):
         return str(format_currency(product.price, product.currency, locale="en"))
+
+
+def _direction(locale: str | None, names: Iterable[str]) -> str:
+    """Return the way the page runs: the locale's, or, where none is known, that of most letters in the names."""
+    try:
+        rtl = Locale.parse((locale or "").replace("-", "_")).character_order == "right-to-left"
+    except (ValueError, UnknownLocaleError):
+        counts = Counter(unicodedata.bidirectional(letter) for name in names for letter in name)
+        rtl = counts["R"] + counts["AL"] > counts["L"]
+    return "rtl" if rtl else "ltr"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
-from services.email.handlers import EmailPorts, handle
+from services.email.handlers import Cap, EmailPorts, handle
+from services.email.sandbox.pool import Sandbox
 from shared.bus.dispatch import each
-from shared.bus.port import Subscription
+from shared.bus.port import Subscription, unready
 from shared.contracts.topics import EMAIL_REQUESTS
 from shared.engines import Engines
 from shared.errors import UsageError
@@ -27,10 +29,19 @@ class EmailService:
         handler = each(lambda envelope: handle(envelope, self.ports), bus=self.ports.bus, group=GROUP)
         self._subscriptions.append(self.ports.bus.subscribe(GROUP, [EMAIL_REQUESTS], handler, batch=_BATCH))
 
+    def unready(self) -> str | None:
+        """Return what keeps the consumer from its work, or none."""
+        return unready(self._subscriptions)
+
+    def progress(self) -> float:
+        """Return seconds since the consumer last made progress; 0 while it is not subscribed yet."""
+        return max((each.progress() for each in self._subscriptions), default=0.0)
+
     def stop(self) -> None:
         """Finish the email in hand and stop."""
         while self._subscriptions:
             self._subscriptions.pop().stop()
+        self.ports.sandbox.close()
 
 
 def build(engines: Engines) -> EmailService:
@@ -51,5 +62,7 @@ def build(engines: Engines) -> EmailService:
         engines.clock,
         public_url,
         key.get_secret_value(),
+        Sandbox(),
+        Cap(engines.settings.email_cap, timedelta(days=engines.settings.email_cap_days)),
     )
     return EmailService(ports)

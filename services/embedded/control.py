@@ -13,20 +13,28 @@ from typing import Any
 
 from shared import errors
 from shared.logs import logger
+from shared.process import explained
 
 Lines = Iterator[dict[str, Any]]
 Run = Callable[[str, Mapping[str, Any]], Lines]
 
 log = logger("embedded")
+_END = b'{"end": true}\n'  # an answer without it was cut off
 
 
 class ControlServer:
     """Runs commands that other processes send, each in a thread of its own."""
 
     def __init__(self, path: str, run: Run) -> None:
+        self._stopping = threading.Event()
+        self._idle = threading.Condition()
+        self._running = 0
+        outer = self
+
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
-                _answer(self.rfile.readline(), run, self.wfile.write)
+                with outer._counted():
+                    _answer(self.rfile.readline(), outer._until_stopped(run), self.wfile.write)
 
         previous = os.umask(0o177)  # the socket is its user's own from the first moment
         try:
@@ -40,10 +48,33 @@ class ControlServer:
         """Begin to listen."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stop listening; commands that are running go on until the process ends."""
+    def stop(self, timeout: float = 5.0) -> bool:
+        """Stop listening, and end commands at their next line; say whether all have ended within `timeout` seconds."""
+        self._stopping.set()
         self._server.shutdown()
-        self._server.server_close()
+        self._server.socket.close()
+        with self._idle:
+            return self._idle.wait_for(lambda: not self._running, timeout)
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._idle:
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._running -= 1
+                self._idle.notify_all()
+
+    def _until_stopped(self, run: Run) -> Run:
+        def lines(operation: str, arguments: Mapping[str, Any]) -> Lines:
+            for line in run(operation, arguments):
+                yield line
+                if self._stopping.is_set() and "result" not in line:
+                    raise errors.UnavailableError("the process that owns the data is ending; run the command again")
+
+        return lines
 
 
 def _answer(line: bytes, run: Run, write: Callable[[bytes], object]) -> None:
@@ -51,13 +82,20 @@ def _answer(line: bytes, run: Run, write: Callable[[bytes], object]) -> None:
         request = json.loads(line)
         for item in run(request["operation"], request["arguments"]):
             write(json.dumps(item).encode() + b"\n")
+        write(_END)
     except (BrokenPipeError, ConnectionResetError):
         log.info("the asking command went away")
     except Exception as error:
         if not isinstance(error, errors.TastegraphError):
             log.exception("a command failed")
         with contextlib.suppress(OSError):
-            write(json.dumps({"error": {"type": type(error).__name__, "message": str(error)}}).encode() + b"\n")
+            write(json.dumps({"error": {"type": type(error).__name__, "message": _told(error)}}).encode() + b"\n")
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, errors.TastegraphError):
+        return explained(error)
+    return f"this should not have happened ({type(error).__name__}); the owner's log shows where"
 
 
 def ask(path: str, operation: str, arguments: Mapping[str, Any]) -> Lines:
@@ -77,7 +115,10 @@ def ask(path: str, operation: str, arguments: Mapping[str, Any]) -> Lines:
         connection.sendall(json.dumps({"operation": operation, "arguments": arguments}).encode() + b"\n")
         with connection.makefile("rb") as answers:
             for line in answers:
+                if line == _END:
+                    return
                 yield _checked(json.loads(line))
+        raise errors.UnavailableError("the owner of the data directory ended before the command did; run it again")
 
 
 def _checked(item: dict[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,11 @@ import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.resources import files
-from itertools import groupby
+from itertools import groupby, takewhile
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pyarrow as pa
@@ -36,13 +38,15 @@ _PROFILE = {
 
 def run_demo(settings: Settings, households: int | None) -> None:
     """Serve the demo's shop; load it first if it is not there yet, and show one household."""
-    serve(settings, lambda runtime, url: _show(runtime, url, households))
+    serve(settings, partial(_show, households=households))
 
 
-def _show(runtime: Runtime, url: str, households: int | None) -> None:
+def _show(runtime: Runtime, url: str, stopping: Event, households: int | None) -> None:
     state = runtime.settings.data / "demo.json"
     if not state.exists():
-        _load(runtime, households)
+        _load(runtime, households, stopping)
+        if stopping.is_set():
+            return  # told to stop while loading: run again, it goes on from there
         (key,) = _ask(runtime, "keys.create", shop=SHOP, scopes=["admin"])
         _keep(state, {"key": key["result"]["key"], "user": _household(runtime)})
     told = json.loads(state.read_text())
@@ -56,18 +60,30 @@ def _show(runtime: Runtime, url: str, households: int | None) -> None:
     )
 
 
-def _load(runtime: Runtime, households: int | None) -> None:
+def _load(runtime: Runtime, households: int | None, stopping: Event) -> None:
     runtime.engines.history.put("shops", SHOP, SHOP, _PROFILE)
+    file, total = _written(runtime, households)
+    lines = OPERATIONS["import"](runtime, {"shop": SHOP, "kind": "purchases", "file": str(file)})
+    shown = (_with_total(line, total) for line in takewhile(lambda _: not stopping.is_set(), lines))
+    import_with_progress(shown, "purchase lines")
+    if not stopping.is_set():
+        runtime.graph.refresher.refresh(SHOP)
+        file.unlink()
+
+
+def _written(runtime: Runtime, households: int | None) -> tuple[Path, int]:
+    """Write the year as a file to import, and count its lines; one that an interrupted demo left is gone on with."""
     file = runtime.settings.data / f"{SHOP}-{households or 'all'}.ndjson"
-    total = 0
-    with file.open("w") as out:
+    if file.exists():
+        with file.open() as left:
+            return file, sum(len(json.loads(line)["lines"]) for line in left)
+    total, new = 0, file.with_suffix(".new")
+    with new.open("w") as out:
         for purchase in purchases(households, _until_now(runtime.engines.clock.now())):
             total += len(purchase["lines"])
             out.write(json.dumps(purchase) + "\n")
-    lines = OPERATIONS["import"](runtime, {"shop": SHOP, "kind": "purchases", "file": str(file)})
-    import_with_progress((_with_total(line, total) for line in lines), "purchase lines")
-    runtime.graph.refresher.refresh(SHOP)
-    file.unlink()
+    new.rename(file)
+    return file, total
 
 
 def _until_now(now: datetime) -> timedelta:
@@ -141,7 +157,7 @@ def _household(runtime: Runtime) -> str:
 
 
 def _write(runtime: Runtime, made: str, user: str, out: Path) -> None:
-    from services.embedded.cli import BOARD_FILES, EMAIL_FILES, deliver
+    from services.embedded.commands.making import BOARD_FILES, EMAIL_FILES, deliver
 
     names = EMAIL_FILES if made == "email" else BOARD_FILES
     for line in _ask(runtime, made, shop=SHOP, user=user):

@@ -7,21 +7,22 @@ import json
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
+from services.embedded.preparing import Batches, Job, Prepared, is_large, prepared, prepared_apart
 from services.embedded.runtime import Runtime
-from services.embedded.sources import Item, Source, open_source
-from services.ingest.handlers import ItemOutcome, take_in
+from services.ingest.handlers import ItemOutcome, offer
 from shared.bus.port import Position
 from shared.contracts.topics import COMMERCE
 from shared.errors import DeadlineError
 from shared.history.port import Outcome
+from shared.metrics import EVENTS_TAKEN_IN
 
-BATCH = 250  # items per publication: one fsync each
-_AHEAD = 8  # publications that may wait for the ledger: bounds memory, and what a resumed import offers again
+_AHEAD = 16  # publications that may wait for the ledger: bounds memory, and what a resumed import offers again
+_POLL = 0.02  # seconds between two looks at how far the ledger is: looking costs those who work
 _PATIENCE = 120.0  # seconds without any progress of the graph before an import gives up
 
 
@@ -49,10 +50,13 @@ class _Offered:
 class Import:
     """One file's way in. Re-run after an interruption, it goes on where the ledger had everything."""
 
-    def __init__(self, runtime: Runtime, shop: str, kind: str, source: Source, name: str) -> None:
-        self._runtime, self._shop, self._kind, self._source = runtime, shop, kind, source
+    def __init__(self, runtime: Runtime, job: Job) -> None:
+        self._runtime, self._job = runtime, job
+        source = job.open()
+        self.total, self._source = source.total, None if is_large(job) else source
         folder = runtime.settings.data / "imports"
         folder.mkdir(exist_ok=True)
+        name = _name(job)
         self._checkpoint = folder / f"{name}.json"
         self.rejects = folder / f"{name}.rejected.ndjson"
         self.counts, self._row = self._resume()
@@ -60,8 +64,15 @@ class Import:
 
     def run(self) -> Iterator[Counts]:
         """Take the file in; yield the counts so far after each batch. The last ones stand when the graph holds all."""
-        with self._open_rejects() as rejects:
-            for batch in _batches(self._source.read(self._row)):
+        with self._runtime.graph.pacing.filling(self._job.shop):
+            yield from self._run()
+        self._checkpoint.unlink(missing_ok=True)
+        if not self.counts.rejected:
+            self.rejects.unlink()
+
+    def _run(self) -> Iterator[Counts]:
+        with closing(self._batches()) as batches, self._open_rejects() as rejects:
+            for batch in batches:
                 self._offer(batch, rejects)
                 while len(self._waiting) > _AHEAD:
                     self._settle_oldest()
@@ -70,9 +81,6 @@ class Import:
                 self._settle_oldest()
                 yield self.counts
         self._runtime.settle()
-        self._checkpoint.unlink(missing_ok=True)
-        if not self.counts.rejected:
-            self.rejects.unlink()
 
     def _open_rejects(self) -> IO[str]:
         """Open the rejects after those that count: what a killed import wrote beyond its resume point comes again."""
@@ -84,17 +92,22 @@ class Import:
         rejects.truncate()
         return rejects
 
-    def _offer(self, batch: list[Item], rejects: IO[str]) -> None:
-        readable = [item for item in batch if not item.error]
-        outcomes = take_in(
-            self._shop, self._kind, [item.value for item in readable], self._runtime.ingest.ports, backfill=True
-        )
+    def _batches(self) -> Batches:
+        if self._source is None:
+            return prepared_apart(self._job, self._row)
+        return prepared(self._job, self._source, self._row, self._runtime.engines.clock.now)
+
+    def _offer(self, batch: list[Prepared], rejects: IO[str]) -> None:
+        ready = {index: item.ready for index, item in enumerate(batch) if item.ready is not None}
+        outcomes = offer(self._job.shop, ready, self._runtime.ingest.ports)
         offered = _Offered(batch[-1].row, Counts(read=len(batch)))
-        for item in batch:
-            if item.error:
-                _reject(rejects, item, [{"detail": item.error}], offered)
-        for item, outcome in zip(readable, outcomes, strict=True):
-            _sort_out(item, outcome, offered, rejects)
+        for index, item in enumerate(batch):
+            outcome = outcomes.get(index)
+            EVENTS_TAKEN_IN.labels(self._job.kind, outcome.outcome if outcome else "rejected").inc()
+            if outcome is None:
+                _reject(rejects, item, offered)
+            else:
+                _sort_out(item, outcome, offered)
         rejects.flush()
         self._waiting.append(offered)
 
@@ -119,7 +132,7 @@ class Import:
         history, bus = self._runtime.engines.history, self._runtime.engines.bus
         lag, moved = bus.lag("graph", COMMERCE), time.monotonic()
         while not _passed(history.watermarks(), positions):
-            time.sleep(0.005)
+            time.sleep(_POLL)
             if (now := bus.lag("graph", COMMERCE)) != lag:
                 lag, moved = now, time.monotonic()
             if time.monotonic() - moved > _PATIENCE:
@@ -145,50 +158,40 @@ def run_import(
         UnavailableError: the log or the ledger does not serve (a full disk, say); run it again to go on.
     """
     started = time.monotonic()
-    source = open_source(path, kind, columns, constants)
-    work = Import(runtime, shop, kind, source, _name(path, shop, kind, columns, constants))
+    work = Import(runtime, Job(shop, kind, path, columns, constants))
     already = work.counts.read
     for counts in work.run():
-        yield {"progress": {**asdict(counts), "total": source.total, "resumed": already}}
+        yield {"progress": {**asdict(counts), "total": work.total, "resumed": already}}
     result = {**asdict(work.counts), "seconds": round(time.monotonic() - started, 3)}
     yield {"result": result | ({"rejects": str(work.rejects)} if work.counts.rejected else {})}
 
 
-def _name(path: Path, shop: str, kind: str, columns: Mapping[str, str], constants: Mapping[str, str]) -> str:
+def _name(job: Job) -> str:
     """The same file, imported in the same way, finds its resume point; a changed file starts anew."""
-    stat = path.stat()
-    identity = [str(path.resolve()), stat.st_size, stat.st_mtime_ns, shop, kind, sorted(columns.items())]
-    digest = hashlib.sha256(json.dumps([identity, sorted(constants.items())]).encode()).hexdigest()
-    return f"{path.stem[:40]}-{digest[:12]}"
+    stat, path = job.path.stat(), job.path.resolve()
+    identity = [str(path), stat.st_size, stat.st_mtime_ns, job.shop, job.kind, sorted(job.columns.items())]
+    digest = hashlib.sha256(json.dumps([identity, sorted(job.constants.items())]).encode()).hexdigest()
+    return f"{job.path.stem[:40]}-{digest[:12]}"
 
 
-def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
-    while batch := list(islice(items, BATCH)):
-        yield batch
+def _sort_out(item: Prepared, outcome: ItemOutcome, offered: _Offered) -> None:
+    if outcome.outcome == "duplicate":
+        offered.counts.duplicates += 1
+        return
+    # accepted, or a conflict that the ledger is about to quarantine: its word counts
+    offered.counts.accepted += 1
+    offered.counts.lines += item.lines
+    if outcome.position is not None:
+        offered.lines[outcome.position] = item.lines
 
 
-def _sort_out(item: Item, outcome: ItemOutcome, offered: _Offered, rejects: IO[str]) -> None:
-    match outcome.outcome:
-        case "rejected":
-            _reject(rejects, item, outcome.problem, offered)
-        case "duplicate":
-            offered.counts.duplicates += 1
-        case _:  # accepted, or a conflict that the ledger is about to quarantine: its word counts
-            offered.counts.accepted += 1
-            lines = len(item.value.get("lines", ()))
-            offered.counts.lines += lines
-            if outcome.position is not None:
-                offered.lines[outcome.position] = lines
-
-
-def _reject(rejects: IO[str], item: Item, problem: Any, offered: _Offered) -> None:
+def _reject(rejects: IO[str], item: Prepared, offered: _Offered) -> None:
     offered.counts.rejected += 1
-    rejects.write(
-        json.dumps({"row": item.row, "problem": problem, "item": item.value}, ensure_ascii=False, default=str)
-    )
+    told = {"row": item.row, "problem": item.problem, "item": item.value}
+    rejects.write(json.dumps(told, ensure_ascii=False, default=str))
     rejects.write("\n")
 
 
 def _passed(watermarks: Iterable[Position], positions: list[Position]) -> bool:
     reached = {(mark.log, mark.topic, mark.partition): mark.offset for mark in watermarks}
-    return all(reached.get((at.log, at.topic, at.partition), -1) >= at.offset for at in positions[-1:])
+    return all(reached.get((at.log, at.topic, at.partition), -1) >= at.offset for at in positions)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from services.email import handlers as email
+from services.embedded.arguments import known_shop, moment_of
+from services.embedded.exports import EXPORTS
 from services.embedded.importing import run_import
 from services.embedded.runtime import Runtime
 from services.graph import rebuild as graph
@@ -54,7 +56,7 @@ def import_file(runtime: Runtime, arguments: Arguments) -> Lines:
     """Take a file in, through the same intake as HTTP."""
     yield from run_import(
         runtime,
-        arguments["shop"],
+        auth.shop_name(arguments["shop"]),
         arguments["kind"],
         Path(arguments["file"]),
         arguments.get("columns", {}),
@@ -65,16 +67,20 @@ def import_file(runtime: Runtime, arguments: Arguments) -> Lines:
 def refresh(runtime: Runtime, arguments: Arguments) -> Lines:
     """Refresh a shop's neighbours and popularity now, once the graph holds what the log holds."""
     runtime.settle()
-    runtime.graph.refresher.refresh(arguments["shop"])
-    yield {"result": {"refreshed": arguments["shop"]}}
+    fitted = runtime.graph.refresher.refresh(arguments["shop"])
+    yield {"result": {"refreshed": arguments["shop"], "parameters": asdict(fitted.parameters), "fit": fitted.as_json()}}
 
 
 def recommend(runtime: Runtime, arguments: Arguments) -> Lines:
-    """Say what to offer users: a line each."""
+    """Say what to offer users: a line each; of a moment in the past, with what was known then."""
+    shop = known_shop(runtime, arguments["shop"])
     runtime.settle()
-    at = _moment(arguments.get("at"))
+    moment = moment_of(arguments.get("at"))
+    at = to_ms(moment) if moment else None
+    runtime.graph.refresher.freshen(shop)
+    hindsight = None if at is None else runtime.graph.refresher.hindsight(shop, at)
     for user_id in arguments["users"]:
-        insight = runtime.engines.knowledge.insight(arguments["shop"], user_id, to_ms(at) if at else None)
+        insight = runtime.engines.knowledge.insight(shop, user_id, at, hindsight)
         decided = decide(insight, arguments.get("limit", 10))
         slates = {
             name: [item.as_json() for item in getattr(decided, name)] for name in ("buy_again", "discover", "top")
@@ -86,12 +92,13 @@ def recommend(runtime: Runtime, arguments: Arguments) -> Lines:
 
 def make_email(runtime: Runtime, arguments: Arguments) -> Lines:
     """Make an email for a user; its files travel in the answer."""
+    known_shop(runtime, arguments["shop"])
     runtime.settle()
     request = EmailRequested(
         request_id="cli",
         user_id=arguments["user"],
         template=arguments.get("template"),
-        at=_moment(arguments.get("at")),
+        at=moment_of(arguments.get("at")),
     )
     made = email.compose(request, arguments["shop"], "cli", runtime.email.ports)
     if isinstance(made, EmailSkipped):
@@ -105,12 +112,13 @@ def make_email(runtime: Runtime, arguments: Arguments) -> Lines:
 
 def make_board(runtime: Runtime, arguments: Arguments) -> Lines:
     """Make a board for a user; its files travel in the answer."""
+    known_shop(runtime, arguments["shop"])
     runtime.settle()
     request = BoardRequested(
         request_id=f"cli-{arguments.get('layout') or 'wide'}",
         user_id=arguments["user"],
         layout=arguments.get("layout"),
-        at=_moment(arguments.get("at")),
+        at=moment_of(arguments.get("at")),
     )
     made = visionboard.compose(request, arguments["shop"], "cli", runtime.visionboard.ports)
     head = made.model_dump(mode="json", include={"decision_id", "layout", "fallback", "fallback_reason"})
@@ -189,6 +197,7 @@ OPERATIONS: dict[str, Operation] = {
     "deadletters.list": deadletters_list,
     "deadletters.show": deadletters_show,
     "deadletters.replay": deadletters_replay,
+    **EXPORTS,
 }
 
 
@@ -201,18 +210,6 @@ def run(runtime: Runtime, operation: str, arguments: Arguments) -> Lines:
     if operation not in OPERATIONS:
         raise UsageError(f"no operation is called {operation}")
     yield from OPERATIONS[operation](runtime, arguments)
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is not a time such as 2017-12-04T00:00:00Z") from None
-    if moment.tzinfo is None:
-        raise UsageError(f"{text!r} has no zone; add Z for UTC")
-    return moment
 
 
 def _packed(data: bytes) -> str:

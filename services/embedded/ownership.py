@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
-import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from shared.errors import UnavailableError
 
 # A Unix socket's path may not be longer than about 100 bytes; a data directory's may.
 _LONGEST_SOCKET_PATH = 100
+_PREFIX = "tastegraph-socket-"
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,9 @@ class Ownership:
         """Let the directory go."""
         socket = Path(self.owner.socket)
         socket.unlink(missing_ok=True)
-        if socket.parent != self.directory:
-            shutil.rmtree(socket.parent, ignore_errors=True)
+        if socket.parent.name.startswith(_PREFIX):  # ours alone; the data directory itself is never removed
+            with contextlib.suppress(OSError):
+                socket.parent.rmdir()
         (self.directory / "owner.json").unlink(missing_ok=True)
         self._lock.close()
 
@@ -99,6 +101,6 @@ def read_owner(directory: Path) -> Owner | None:
 def _socket_path(directory: Path) -> Path:
     path = directory.resolve() / "control.sock"
     if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
-        path = Path(tempfile.mkdtemp(prefix="tastegraph-")) / "control.sock"
+        path = Path(tempfile.mkdtemp(prefix=_PREFIX)) / "control.sock"
     path.unlink(missing_ok=True)
     return path

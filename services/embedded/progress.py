@@ -10,14 +10,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 def import_with_progress(lines: Iterator[dict[str, Any]], name: str) -> dict[str, Any]:
-    """Follow an import to its end; return its result."""
+    """Follow an import to its end; return its result. The bar appears with the first batch, not before an error."""
     result: dict[str, Any] = {}
-    with _bar() as bar:
-        task = bar.add_task(name, total=None, rate="")
+    bar = _bar()
+    task = bar.add_task(name, total=None, rate="")
+    try:
         for line in lines:
             if counts := line.get("progress"):
+                bar.start()
                 _advance(bar, task, counts)
             result = line.get("result", result)
+    finally:
+        bar.stop()
     return result
 
 

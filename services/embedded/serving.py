@@ -2,79 +2,77 @@
 
 from __future__ import annotations
 
-import gc
-import signal
+import os
 import threading
 from collections.abc import Callable
-from typing import Any
 
 import typer
-from apiflask import APIFlask
-from waitress.server import create_server
 
-from services.embedded.runtime import Runtime, blueprints, open_runtime
+from services.embedded.control import ControlServer
+from services.embedded.runtime import Runtime, blueprints, favour_readers, open_runtime
 from services.embedded.session import listen
 from shared.config import Settings
-from shared.errors import UnavailableError
 from shared.logs import logger
+from shared.operations import Check
+from shared.process import answers, ending, moves, told_to_stop
 from shared.web.app import create_app
+from shared.web.server import HttpServer
 
-_THREADS = 16
-_STALLED = 60.0  # a consumer that has not polled for so long is wedged
+# What may follow once the server is ready: the runtime, its address, and the event that tells it to stop.
+Then = Callable[[Runtime, str, threading.Event], None]
+_DRAIN, _COMMANDS = 12.0, 6.0  # seconds for requests and for other processes' commands in hand, once told to stop
 log = logger("embedded")
 
 
-def serve(settings: Settings, then: Callable[[Runtime, str], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; call `then` with the runtime and the address once it is ready.
+def serve(settings: Settings, then: Then | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; call `then` once it is ready.
 
     Raises:
         UnavailableError: the port is in use, or another process owns the data directory.
     """
+    stopping = told_to_stop()
     runtime = open_runtime(settings, "serve")
     try:
-        app = create_app("Tastegraph", runtime.engines, blueprints(runtime), {"graph": lambda: _graph_state(runtime)})
-        server = _bound(app, settings)
+        app = create_app("Tastegraph", runtime.engines, blueprints(runtime), _needs(runtime) | ending(stopping))
+        server = HttpServer(app, settings)
+        control = listen(runtime)
     except BaseException:
         runtime.stop()
         raise
-    _spare_the_collector()
-    url = f"http://{settings.host}:{server.effective_port}"
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    control = listen(runtime)
-    runtime.start()
-    runtime.ownership.announce(url)
-    worker = threading.Thread(target=server.run, name="http", daemon=True)
-    worker.start()
-    typer.echo(f"ready {url}")
+    favour_readers()
     try:
+        runtime.start()
+        runtime.ownership.announce(server.url)
+        server.start()
+        typer.echo(f"ready {server.url}")
         if then:
-            then(runtime, url)
+            then(runtime, server.url, stopping)
         stopping.wait()
     finally:
-        server.close()
-        control.stop()
-        runtime.stop()
+        _end(server, control, runtime)
 
 
-def _spare_the_collector() -> None:
-    """Collecting what lives as long as the process costs readers their tail (63 → 51 ms at p99 of an insight)."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+def _end(server: HttpServer, control: ControlServer, runtime: Runtime) -> None:
+    """Finish what is in hand, then close; engines are never closed under a command that still uses them."""
+    server.drain(_DRAIN)
+    if not control.stop(_COMMANDS):
+        log.warning("a command is still running; its engines end with the process")
+        runtime.ownership.release()
+        os._exit(0)
+    runtime.stop()
 
 
-def _bound(app: APIFlask, settings: Settings) -> Any:
-    try:
-        return create_server(
-            app, host=settings.host, port=settings.port, threads=_THREADS, clear_untrusted_proxy_headers=True
-        )
-    except OSError as error:
-        raise UnavailableError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
-
-
-def _graph_state(runtime: Runtime) -> str | None:
-    if runtime.engines.knowledge.status().get("needs_rebuild"):
-        return "the graph is being rebuilt"
-    return "the graph's consumer is stuck" if runtime.graph.progress() > _STALLED else None
+def _needs(runtime: Runtime) -> dict[str, Check]:
+    """Return what must be well for all five services to do their work."""
+    engines = runtime.engines
+    consumers = {
+        "graph consumer": runtime.graph.progress,
+        "email consumer": runtime.email.progress,
+        "board consumer": runtime.visionboard.progress,
+    }
+    return {
+        "bus": engines.bus.unready,
+        "history": answers(engines.history.watermarks),
+        "graph": lambda: "is being rebuilt" if engines.knowledge.status().get("needs_rebuild") else None,
+        **{name: moves(progress) for name, progress in consumers.items()},
+    }

@@ -9,7 +9,7 @@ from typing import Any
 from services.embedded.control import ControlServer, ask
 from services.embedded.operations import run
 from services.embedded.ownership import OwnedError
-from services.embedded.runtime import Runtime, open_runtime
+from services.embedded.runtime import Runtime, favour_readers, open_runtime
 from shared.config import Settings
 
 
@@ -26,6 +26,7 @@ def session(settings: Settings, operation: str, arguments: Mapping[str, Any]) ->
             raise
         yield from ask(owned.owner.socket, operation, arguments)
         return
+    favour_readers()
     control = listen(runtime)
     try:
         runtime.start()

@@ -64,8 +64,10 @@ def open_source(path: Path, kind: str, columns: Mapping[str, str], constants: Ma
     Raises:
         UsageError: no such file, an unknown ending, or columns that are not there.
     """
+    if kind not in KINDS:
+        raise UsageError(f"--kind takes {', '.join(KINDS)}")
     if not path.is_file():
-        raise UsageError(f"{path}: no such file")
+        raise UsageError(f"{path}: {'is a directory' if path.is_dir() else 'no such file'}")
     match path.suffix.lower():
         case ".ndjson" | ".jsonl" | ".json":
             return Source(path, None, lambda start: _lines(path, start))

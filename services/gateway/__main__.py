@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from waitress import serve
+from services.gateway.wiring import GatewayService, build
+from shared.engines import Engines
+from shared.operations import Check
+from shared.process import answers, run
+from shared.web.server import serve
 
-from services.gateway.wiring import build
-from shared import logs
-from shared.config import Settings
-from shared.engines import open_engines
-from shared.web.app import create_app
+
+def needs(engines: Engines, service: GatewayService) -> dict[str, Check]:
+    """Return what must answer for requests to be served; without the graph answers are degraded, not absent."""
+    return {
+        "bus": engines.bus.unready,
+        "history": answers(engines.history.watermarks),
+        "replies": service.unready,
+    }
 
 
 def main() -> None:
-    """Serve until ended."""
-    settings = Settings()
-    logs.configure(settings)
-    engines = open_engines(settings)
-    service = build(engines)
-    app = create_app("Tastegraph gateway", engines, service.blueprints, {})
-    service.start()
-    try:
-        serve(app, host=settings.host, port=settings.port, threads=16, _quiet=True)  # a thread waits for each reply
-    finally:
-        service.stop()
-        engines.close()
+    """Serve until SIGTERM or SIGINT."""
+    run(serve("Tastegraph gateway", build, needs))
 
 
 if __name__ == "__main__":

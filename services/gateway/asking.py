@@ -7,23 +7,26 @@ import threading
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from shared.bus.port import Bus
-from shared.clock import Clock
+from shared.bus.dispatch import of_its_shop
+from shared.bus.port import Bus, Record
+from shared.clock import Clock, to_ms
 from shared.contracts.codec import Envelope, digest, encode
-from shared.contracts.requests import BoardRequested, EmailRequested, Replied, ReplyStatus
-from shared.errors import ConflictError
+from shared.contracts.requests import BoardRequested, EmailRequested, Replied, ReplyStatus, TemplateCheckRequested
+from shared.errors import ConflictError, InvalidInputError
 from shared.history.port import Document, Documents
 from shared.logs import logger
 
 JOBS = "jobs"
-_EXPIRES = timedelta(hours=1)  # nobody looks a job up after that; the work would be for nothing
+EXPIRES = timedelta(hours=1)  # nobody looks a job up after that; the work would be for nothing
 _log = logger("gateway")
 
-Request = EmailRequested | BoardRequested
+Request = EmailRequested | BoardRequested | TemplateCheckRequested
+_KINDS = {EmailRequested: "emails", BoardRequested: "boards", TemplateCheckRequested: "templates"}
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,23 @@ class Asker:
         finally:
             self._forget(slot, future)
 
+    def hear(self, record: Record) -> None:
+        """Take a reply that somebody waits for in this process; of several gateways only one has the asker.
+
+        Raises:
+            UnavailableError: it could not be kept; whoever serves the group keeps it.
+        """
+        try:
+            envelope = of_its_shop(record)
+        except InvalidInputError:
+            return  # whoever serves the group tells
+        with self._lock:
+            awaited = (envelope.shop, envelope.data.request_id) in self._pending
+        if awaited:
+            self.on_reply(envelope)
+
     def on_reply(self, envelope: Envelope[Replied]) -> None:
-        """Keep a reply in the job of its own shop, and wake who waits for it.
+        """Keep a reply in the job of its own shop, once, and wake who waits for it.
 
         Raises:
             UnavailableError: it could not be kept; offer it again.
@@ -75,33 +93,37 @@ class Asker:
         if job is None:
             _log.warning("a reply to nothing that was asked was dropped", request_id=reply.request_id)
             return
-        self._ports.documents.put(JOBS, shop, reply.request_id, {**job.body, **outcome(reply, job.body)})
+        if job.body["status"] == "pending":
+            body = {**job.body, **outcome(reply, job.body)}
+            with suppress(ConflictError):  # the same reply was heard twice, and has been kept just now
+                self._ports.documents.put(JOBS, shop, reply.request_id, body, expect=job.version)
         with self._lock:
             waiting = self._pending.pop((shop, reply.request_id), [])
         for future in waiting:
             future.set_result(reply)
 
     def _open_job(self, shop: str, request: Request) -> Document:
-        kind = "emails" if isinstance(request, EmailRequested) else "boards"
         body = {
-            "kind": kind,
-            "user_id": request.user_id,
-            "preview": isinstance(request, EmailRequested) and request.preview,
+            "kind": _KINDS[type(request)],
+            "user_id": getattr(request, "user_id", None),  # a check of a template is about nobody
+            "preview": getattr(request, "preview", isinstance(request, TemplateCheckRequested)),
             "status": "pending",
             "digest": digest(request),
+            "expires_at": to_ms(self._ports.clock.now() + EXPIRES),
         }
         try:
             return self._ports.documents.put(JOBS, shop, request.request_id, body, expect=0)
         except ConflictError:
             known = self._ports.documents.get(JOBS, shop, request.request_id)
             if known is None or known.body["digest"] != body["digest"]:
-                raise ConflictError("the Idempotency-Key was used for another request") from None
+                raise ConflictError("another request stands under this id") from None
             return known
 
     def _envelope(self, shop: str, request: Request, correlation_id: str) -> Envelope[Request]:
         now = self._ports.clock.now()
-        told = {"replyto": self.instance, "expirytime": (now + _EXPIRES).isoformat()}
-        return Envelope(shop, request.request_id, request.user_id, now.isoformat(), request, correlation_id, told)
+        told = {"replyto": self.instance, "expirytime": (now + EXPIRES).isoformat()}
+        about = request.template if isinstance(request, TemplateCheckRequested) else request.user_id
+        return Envelope(shop, request.request_id, about, now.isoformat(), request, correlation_id, told)
 
     def _forget(self, slot: tuple[str, str], future: Future[Replied]) -> None:
         with self._lock:

@@ -1,21 +1,29 @@
-"""What is asked in a query string or body, and what is answered, as plain data. Pure."""
+"""What is answered, as plain data; and what follows from what is known. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any
 
-from shared.clock import from_ms, to_ms
-from shared.contracts.events import Kind
+from shared.bus.port import Position
+from shared.clock import from_ms
 from shared.errors import InvalidInputError, Violation
-from shared.history.port import Dimension, Document, Entry, Period, TrendQuery, TrendRow
-from shared.knowledge.insight import Interest, Neighbour, Product, Profile
+from shared.history.port import Conflict, Document, Entry
+from shared.knowledge.insight import Interest, Product, Profile
 from shared.knowledge.recommend import Recommendation
 from shared.web import strictjson
 
 Query = Mapping[str, str]
+
+_OF_JOB = ("kind", "status", "user_id", "result")
+_SCOPE_OF_JOB = {
+    "emails": "emails:read",
+    "boards": "boards:read",
+    "templates": "templates:read",
+    "erasures": "profiles:erase",
+}
+_EXPIRED = {"code": "expired", "detail": "nobody answered the request in time; ask again"}
 
 
 def bad(name: str, detail: str) -> InvalidInputError:
@@ -35,65 +43,6 @@ def whole(query: Query, name: str, default: int, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):  # noqa: PLR2004 (bounds int())
         raise bad(name, f"must be a whole number from 1 to {most}")
     return int(text)
-
-
-def choice(query: Query, name: str, default: str, choices: tuple[str, ...]) -> Any:
-    """Return one of the words.
-
-    Raises:
-        InvalidInputError: it is another.
-    """
-    value = query.get(name, default)
-    if value not in choices:
-        raise bad(name, f"must be one of {', '.join(choices)}")
-    return value
-
-
-def moment(query: Query, name: str) -> int | None:
-    """Return an ISO 8601 date or time in ms (UTC where no zone is given), or none.
-
-    Raises:
-        InvalidInputError: it is not one.
-    """
-    text = query.get(name)
-    if not text:
-        return None
-    try:
-        parsed = datetime.fromisoformat(text)
-        return to_ms(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        raise bad(name, "must be a date or time such as 2026-05-03 or 2026-05-03T10:00:00Z") from None
-
-
-def kinds(query: Query) -> tuple[Kind, ...]:
-    """Return the kinds of events asked for, comma-separated; none means all.
-
-    Raises:
-        InvalidInputError: a kind is unknown.
-    """
-    words = tuple(word for word in query.get("kinds", "").split(",") if word)
-    try:
-        return tuple(Kind(word) for word in words)
-    except ValueError:
-        raise bad("kinds", f"must be among {', '.join(kind.value for kind in Kind)}") from None
-
-
-def trend_query(shop: str, query: Query) -> TrendQuery:
-    """Return the question about trends.
-
-    Raises:
-        InvalidInputError: a parameter is out of range.
-    """
-    return TrendQuery(
-        shop=shop,
-        by=choice(query, "by", "total", get_args(Dimension)),
-        period=choice(query, "period", "month", get_args(Period)),
-        user_id=query.get("user_id") or None,
-        key=query.get("key") or None,
-        since=moment(query, "since"),
-        until=moment(query, "until"),
-        limit=whole(query, "limit", 500, 2_000),
-    )
 
 
 def iso(ms: int | None) -> str | None:
@@ -128,11 +77,6 @@ def product(one: Product) -> dict[str, Any]:
     return {**asdict(one), "title": one.title}
 
 
-def neighbours(found: list[Neighbour]) -> dict[str, Any]:
-    """Return neighbours as JSON."""
-    return {"items": [asdict(each) for each in found]}
-
-
 def entry(one: Entry) -> dict[str, Any]:
     """Return an event as JSON."""
     return {
@@ -146,15 +90,11 @@ def entry(one: Entry) -> dict[str, Any]:
     }
 
 
-def trend(row: TrendRow) -> dict[str, Any]:
-    """Return a row of trends as JSON; sums stay exact, as text."""
-    return asdict(row)
-
-
-def recommendation(one: Recommendation) -> dict[str, Any]:
+def recommendation(one: Recommendation, *, known: bool) -> dict[str, Any]:
     """Return the slates as JSON."""
     return {
         "user_id": one.user_id,
+        "known": known,
         "at": iso(one.at),
         "served_by": one.served_by,
         "decision_id": one.decision_id,
@@ -172,9 +112,79 @@ def made(document: Document, route: str) -> dict[str, Any]:
     return {**body, "files": [each["file"] for each in kept], "self": f"/v1/{route}/{document.id}"}
 
 
-def job(document: Document) -> dict[str, Any]:
-    """Return a job as JSON, with where its result is once it is done."""
-    shown = {name: value for name, value in document.body.items() if name != "digest"}
-    if shown["status"] == "done" and not shown["preview"]:
-        shown["location"] = f"/v1/{shown['kind']}/{document.id}"
-    return {"job_id": document.id, **shown}
+def job(document: Document, now: int) -> dict[str, Any]:
+    """Return a job as JSON at a moment (ms): with where its result is once it is done, and why if it failed."""
+    body = document.body
+    shown = {"job_id": document.id, **{name: body[name] for name in _OF_JOB if body.get(name) is not None}}
+    if body["status"] == "pending" and now > body.get("expires_at", now):
+        return {**shown, "status": "expired", "problem": _problem(_EXPIRED, document.id)}
+    if body["status"] == "done" and not body.get("preview") and body["kind"] in {"emails", "boards"}:
+        shown["location"] = f"/v1/{body['kind']}/{document.id}"
+    if told := body.get("problem"):
+        shown["problem"] = _problem(told, document.id)
+    return shown
+
+
+def scope_of_job(kind: str) -> str:
+    """Return the scope that lets somebody see a job: that of what it makes."""
+    return _SCOPE_OF_JOB.get(kind, "admin")
+
+
+def lifts(suppression: Mapping[str, Any], consents: Iterable[tuple[int, bool]]) -> bool:
+    """Say whether a shop may end a suppression: its own always, a person's own only after their new consent.
+
+    `consents` are the moments (ms) at which the person said yes or no to marketing.
+    """
+    if suppression.get("reason") == "shop":
+        return True
+    later = [(at, agreed) for at, agreed in consents if at > int(suppression["at"])]
+    return max(later)[1] if later else False
+
+
+def consents(entries: Iterable[Entry]) -> Iterator[tuple[int, bool]]:
+    """Yield when a person said yes or no to marketing."""
+    for one in entries:
+        consent = strictjson.loads(one.data).get("consent")
+        if consent is not None:
+            yield one.at, bool(consent["marketing"])
+
+
+def key(document: Document) -> dict[str, Any]:
+    """Return an API key as JSON; never its digest."""
+    body = document.body
+    times = {name: iso(body[name]) for name in ("created_at", "expires_at", "revoked_at")}
+    return {"id": document.id, "name": body.get("name"), "scopes": list(body["scopes"]), **times}
+
+
+def suppression(document: Document) -> dict[str, Any]:
+    """Return a suppression as JSON."""
+    return {"user_id": document.id, "reason": str(document.body["reason"]), "at": iso(document.body["at"])}
+
+
+def place(position: Position) -> dict[str, Any]:
+    """Return where a message stands as JSON; the log's identity is nothing to a client."""
+    return {"topic": position.topic, "partition": position.partition, "offset": position.offset}
+
+
+def conflict(one: Conflict) -> dict[str, Any]:
+    """Return a conflict as JSON."""
+    return {
+        "kind": one.kind.value,
+        "id": one.id,
+        "stands": strictjson.loads(one.stands),
+        "quarantined": strictjson.loads(one.quarantined),
+        "origin": place(one.origin),
+        "seen_at": iso(one.seen_at),
+    }
+
+
+def _problem(told: Mapping[str, Any], job_id: str) -> dict[str, Any]:
+    found = [{"pointer": str(each["pointer"]), "detail": str(each["detail"])} for each in told.get("violations") or ()]
+    return {
+        "type": f"/problems/{told.get('code', 'failed')}",
+        "title": "Unprocessable Entity" if found else "The request failed",
+        "status": 422,
+        "detail": str(told.get("detail", "")),
+        "trace_id": job_id,
+        "errors": found or None,
+    }

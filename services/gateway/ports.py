@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from services.gateway.asking import Asker
 from shared.bus.port import Bus
 from shared.clock import Clock
+from shared.counters.port import Counters
 from shared.errors import NotFoundError
 from shared.history.port import Document, History
 from shared.knowledge.insight import Profile
@@ -25,6 +26,8 @@ class GatewayPorts:
     clock: Clock
     asker: Asker
     signing_key: str
+    counters: Counters
+    environment: str
 
     def profile(self, shop: str, user_id: str) -> Profile:
         """Return a user of this shop.
@@ -36,6 +39,11 @@ class GatewayPorts:
         if found is None:
             raise NotFoundError("there is no such user")
         return found
+
+    def erased(self, shop: str, job: Document) -> bool:
+        """Say whether what an erasure's job asked for has been done."""
+        known = self.history.get("erasures", shop, job.body["erases"])
+        return known is not None and int(known.body.get("finished", 0)) >= int(job.body["asked_at"])
 
     def document(self, collection: str, shop: str, id: str) -> Document:
         """Return a document of this shop.

@@ -8,9 +8,20 @@ from apiflask import APIBlueprint
 
 from services.gateway.asking import Asker, AskerPorts
 from services.gateway.ports import GatewayPorts
-from services.gateway.routes import consent, console, deadletters, graph, making, users
+from services.gateway.routes import (
+    consent,
+    console,
+    deadletters,
+    graph,
+    keys,
+    making,
+    privacy,
+    templates,
+    traces,
+    users,
+)
 from shared.bus.dispatch import each
-from shared.bus.port import Subscription
+from shared.bus.port import Subscription, unready
 from shared.contracts.topics import REPLIES
 from shared.engines import Engines
 from shared.errors import UsageError
@@ -27,9 +38,14 @@ class GatewayService:
     _subscriptions: list[Subscription] = field(default_factory=list)
 
     def start(self) -> None:
-        """Begin to listen for replies."""
+        """Begin to take replies: each is kept by one gateway of the group, and heard by all, of which one asked."""
         handler = each(self.ports.asker.on_reply, bus=self.ports.bus, group=GROUP)
         self._subscriptions.append(self.ports.bus.subscribe(GROUP, [REPLIES], handler))
+        self._subscriptions.append(self.ports.bus.listen(REPLIES, self.ports.asker.hear))
+
+    def unready(self) -> str | None:
+        """Return what keeps replies from arriving, or none."""
+        return unready(self._subscriptions)
 
     def stop(self) -> None:
         """Finish the replies in hand and stop."""
@@ -55,6 +71,10 @@ def build(engines: Engines) -> GatewayService:
         engines.clock,
         asker,
         key.get_secret_value(),
+        engines.counters,
+        engines.settings.environment,
     )
-    own = [part.blueprint(ports) for part in (users, graph, making, consent, deadletters)]
+    own = [
+        part.blueprint(ports) for part in (users, graph, making, templates, traces, consent, privacy, keys, deadletters)
+    ]
     return GatewayService(ports, [*own, console.blueprint()])

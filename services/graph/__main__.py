@@ -1,31 +1,27 @@
-"""Starts the graph service alone: settings, engines, subscriptions, until SIGTERM or Ctrl-C."""
+"""Starts the graph service alone."""
 
 from __future__ import annotations
 
-import signal
-import threading
+from services.graph.wiring import GraphService, build
+from shared.engines import Engines
+from shared.operations import Check
+from shared.process import answers, consume, moves, run
 
-from services.graph.wiring import build
-from shared.config import Settings
-from shared.engines import open_engines
-from shared.logs import configure
+
+def needs(engines: Engines, service: GraphService) -> dict[str, Check]:
+    """Return what must answer for events to be projected."""
+    return {
+        "bus": engines.bus.unready,
+        "history": answers(engines.history.watermarks),
+        "knowledge": answers(engines.knowledge.status),
+        "consumer": service.unready,
+        "progress": moves(service.progress),
+    }
 
 
 def main() -> None:
-    """Run until asked to stop."""
-    settings = Settings()
-    configure(settings)
-    asked = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked.set())
-    engines = open_engines(settings)
-    try:
-        service = build(engines)
-        service.start()
-        asked.wait()
-        service.stop()
-    finally:
-        engines.close()
+    """Project events until SIGTERM or SIGINT."""
+    run(consume(build, needs))
 
 
 if __name__ == "__main__":

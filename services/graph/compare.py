@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -33,6 +33,10 @@ def quietly(_: str, __: int) -> None:
 def everything(_: Entry) -> bool:
     """Cover every entry."""
     return True
+
+
+def unheeded(_: Entry) -> None:
+    """Do nothing more with an entry."""
 
 
 @dataclass(frozen=True)
@@ -157,10 +161,12 @@ def fold_ledger(
     after: int = 0,
     progress: Progress = quietly,
     covered: Covered = everything,
+    heed: Callable[[Entry], None] = unheeded,
 ) -> int:
-    """Fold the ledger's covered entries into a delta per shop; return the last number read."""
+    """Fold the ledger's covered entries into a delta per shop, heeding each; return the last number read."""
     last = after
     for count, (last, entry) in enumerate(ports.history.replay(shop, after), 1):  # noqa: B007 (its last is returned)
+        heed(entry)
         if covered(entry):
             add(deltas.setdefault(entry.shop, {}), project(entry))
         if count % _STEP == 0:
@@ -176,14 +182,14 @@ def compare(ports: GraphPorts, shop: str, progress: Progress = quietly) -> Compa
 
 def _compared(ports: GraphPorts, shop: str, progress: Progress) -> Comparison:
     deltas: dict[str, Delta] = {}
-    forgotten = ports.forgotten.times
-    last = fold_ledger(ports, deltas, shop=shop, progress=progress)
+    memory, reach = ports.memory(), Reach()
+    last = fold_ledger(ports, deltas, shop=shop, progress=progress, heed=reach)
     with ports.projecting:
-        fold_ledger(ports, deltas, shop=shop, after=last, progress=progress)
         held = ports.knowledge.watermarks()
-        if forgotten != ports.forgotten.times or set(held) != set(ports.history.watermarks()):
+        fold_ledger(ports, deltas, shop=shop, after=last, progress=progress, heed=reach)
+        if memory != ports.memory() or reach.beyond(held):
             deltas.clear()
-            fold_ledger(ports, deltas, shop=shop, progress=progress, covered=_projected(held))
+            fold_ledger(ports, deltas, shop=shop, progress=progress, covered=within(held))
         want = dict(complete(deltas.get(shop, {})))
         comparison = Comparison(shop, digest(want.items()))
         progress("comparing", len(want))
@@ -194,8 +200,8 @@ def _compared(ports: GraphPorts, shop: str, progress: Progress) -> Comparison:
     return comparison
 
 
-def _projected(watermarks: list[Position]) -> Covered:
-    """Cover the entries that the graph should hold by its own watermarks; later ones are still to come."""
+def within(watermarks: Sequence[Position]) -> Covered:
+    """Cover the entries at or under the watermarks; what is beyond is still to come."""
     held = {(at.log, at.topic, at.partition): at.offset for at in watermarks}
 
     def covered(entry: Entry) -> bool:
@@ -203,6 +209,23 @@ def _projected(watermarks: list[Position]) -> Covered:
         return origin.offset <= held.get((origin.log, origin.topic, origin.partition), -1)
 
     return covered
+
+
+class Reach:
+    """How far in their logs the entries lie that were heeded."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[str, str, int], Entry] = {}
+
+    def __call__(self, entry: Entry) -> None:
+        """Heed an entry."""
+        place = (entry.origin.log, entry.origin.topic, entry.origin.partition)
+        if place not in self._last or entry.origin.offset > self._last[place].origin.offset:
+            self._last[place] = entry
+
+    def beyond(self, watermarks: Sequence[Position]) -> bool:
+        """Say whether anything lies beyond the watermarks: the log will give it again."""
+        return not all(map(within(watermarks), self._last.values()))
 
 
 def _look(ports: GraphPorts, want: dict[RowKey, Row], comparison: Comparison) -> None:

@@ -1,15 +1,17 @@
-"""Forgetting a person everywhere: ledger, documents and graph; what of theirs comes late is forgotten on arrival."""
+"""Forgetting a person everywhere: ledger, graph, contact, documents and objects; what comes late goes on arrival."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from services.graph.compare import mend
 from services.graph.contacts import CONTACTS
 from services.graph.ports import GraphPorts
+from shared.erasures import ERASURES, forget_documents, forget_made
 from shared.history.port import Entry
 from shared.logs import logger
 
-ERASURES = "erasures"
-_ABOUT_A_PERSON = ("decisions", "emails", "boards", "jobs")
+_JOBS = "jobs"
 
 _log = logger("graph")
 
@@ -17,22 +19,29 @@ _log = logger("graph")
 def erase(entry: Entry, ports: GraphPorts, *, again: bool) -> None:
     """Forget what happened to a person before an erasure; on return the graph equals what the ledger still says.
 
-    Rows that the person shared with others (a product's facts, an interest's spelling, the shop's last purchase) are
-    made anew from what others did, which takes a pass over the shop's ledger.
+    Each step may be repeated, and the event is offered again until all are done. Rows that the person shared with
+    others (a product's facts, an interest's spelling, the shop's last purchase) are made anew from what others did,
+    which takes a pass over the shop's ledger. The mark changes before the first step, when history and graph have
+    forgotten, and in the end: by that the makers of emails and boards notice (`shared.erasures.unless_erased`).
+
+    Raises:
+        UnavailableError: an engine does not answer; the steps done so far stay done.
     """
     if entry.user_id is None:
         return
-    user = entry.user_id
-    known = ports.history.get(ERASURES, entry.shop, user)
-    before = max(entry.at, int(known.body["before"]) if known else entry.at)
-    ports.history.put(ERASURES, entry.shop, user, {"before": before})
-    _forget(entry.shop, user, before, ports)
-    ports.knowledge.mend(entry.shop, [], [("user", entry.shop, user)])
-    ports.history.delete(CONTACTS, entry.shop, user)
-    for collection in _ABOUT_A_PERSON:
-        _forget_documents(collection, entry.shop, user, ports)
-    mend(ports, entry.shop)
-    _log.info("user.erased", shop=entry.shop, reason="repeated" if again else "asked")
+    shop, user = entry.shop, entry.user_id
+    mark = ports.history.get(ERASURES, shop, user)
+    body = dict(mark.body) if mark else {}
+    body["before"] = before = max(entry.at, int(body.get("before", 0)))
+    ports.history.put(ERASURES, shop, user, body)
+    _forget(shop, user, before, ports)
+    _forget_projected(shop, user, ports)
+    ports.history.put(ERASURES, shop, user, body)
+    forget_made(shop, user, ports.history, ports.objects)
+    forget_documents(_JOBS, shop, user, ports.history, ports.objects)
+    mend(ports, shop)
+    ports.history.put(ERASURES, shop, user, body | {"finished": before})  # who asked can see it done
+    _log.info("user.erased", shop=shop, reason="repeated" if again else "asked")
 
 
 def is_forgotten(entry: Entry, ports: GraphPorts) -> bool:
@@ -46,13 +55,24 @@ def is_forgotten(entry: Entry, ports: GraphPorts) -> bool:
     return True
 
 
+def forget_crossed(entries: Sequence[Entry], ports: GraphPorts) -> None:
+    """Take back what was projected of persons whom another worker erased meanwhile."""
+    crossed: dict[str, set[str]] = {}
+    for entry in entries:
+        if entry.user_id is not None and is_forgotten(entry, ports):
+            crossed.setdefault(entry.shop, set()).add(entry.user_id)
+    for shop, users in crossed.items():
+        for user in users:
+            _forget_projected(shop, user, ports)
+        mend(ports, shop)
+
+
 def _forget(shop: str, user: str, before: int, ports: GraphPorts) -> None:
     with ports.projecting:
         ports.history.erase(shop, user, before)
         ports.forgotten.times += 1
 
 
-def _forget_documents(collection: str, shop: str, user: str, ports: GraphPorts) -> None:
-    while documents := ports.history.find(collection, shop, {"user_id": user}).items:
-        for document in documents:
-            ports.history.delete(collection, shop, document.id)
+def _forget_projected(shop: str, user: str, ports: GraphPorts) -> None:
+    ports.knowledge.mend(shop, [], [("user", shop, user)])
+    ports.history.delete(CONTACTS, shop, user)

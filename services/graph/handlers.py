@@ -7,12 +7,12 @@ from itertools import groupby
 from typing import Any
 
 from services.graph.contacts import keep_contact
-from services.graph.erasure import erase, is_forgotten
+from services.graph.erasure import erase, forget_crossed, is_forgotten
 from services.graph.ports import GraphPorts
 from shared.bus.dispatch import Received
 from shared.bus.port import Position, Record
 from shared.clock import to_ms
-from shared.contracts.codec import Envelope, canonical, decode, digest
+from shared.contracts.codec import ASSUMED, Envelope, canonical, decode, digest_of
 from shared.contracts.events import (
     InterestExpressed,
     Kind,
@@ -62,17 +62,18 @@ def catch_up(ports: GraphPorts) -> None:
 def entry_of(envelope: Envelope[Any], origin: Position) -> Entry:
     """Return the ledger's entry for an event."""
     data = envelope.data
+    content = canonical(data)
     return Entry(
         shop=envelope.shop,
         kind=data.ledger_kind,
         id=envelope.id,
-        digest=digest(data),
+        digest=envelope.digest if ASSUMED in envelope.extensions else digest_of(content),
         origin=origin,
         user_id=getattr(data, "user_id", None),
         product_id=getattr(data, "product_id", None),
         at=happened_at(data),
         type=envelope.type,
-        data=canonical(data),
+        data=content,
     )
 
 
@@ -126,7 +127,11 @@ def _project(batch: Sequence[Received], ports: GraphPorts) -> None:
         if is_erasure:
             for entry, outcome in accepted:
                 erase(entry, ports, again=outcome is Outcome.REDELIVERED)
-        _apply(fold(_unforgotten((entry for entry, _ in accepted), ports)), items, ports)
+        erased = ports.newest_erasure()
+        unforgotten = list(_unforgotten((entry for entry, _ in accepted), ports))
+        _apply(fold(unforgotten), items, ports)
+        if erased != ports.newest_erasure():
+            forget_crossed(unforgotten, ports)
 
 
 def _is_erasure(item: Received) -> bool:

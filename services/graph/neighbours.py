@@ -1,89 +1,51 @@
-"""Who is near whom: products bought by the same people, people who buy the same, and what is popular. Pure arrays."""
+"""What a refresh makes of a shop's purchases: who is near whom, what is popular, what draws and keeps its buyers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
-from shared.knowledge.insight import Parameters
+from services.graph.fitting import Fit
+from services.graph.likeness import Likeness
+from services.graph.signals import DAY, incidence, loyalty, newcomers, present, recent_buyers, since
+from services.graph.weights import MOST_ITEMS, Gram, Weights, common, rare
 from shared.knowledge.port import Derived, PurchaseMatrix
 
-_DAY = 86_400_000
-_RECENT = 28 * _DAY
-_SHRINK = 10.0  # evidence below this many shared buyers is discounted (Koren's shrinkage)
-_PER_PRODUCT, _PER_USER, _POPULAR, _PER_INTEREST = 30, 25, 200, 20
-_CHUNK = 2_000
+_YEAR = 365 * DAY
+_POPULAR, _PER_INTEREST = 300, 20
+_DIGITS = 6
 
 
-def derive(purchases: PurchaseMatrix, abouts: Mapping[str, Sequence[str]], parameters: Parameters) -> Derived:
+def derive(purchases: PurchaseMatrix, abouts: Mapping[str, Sequence[str]], fit: Fit) -> Derived:
     """Return everything that a refresh writes for one shop."""
     matrix = incidence(purchases)
     recent = recent_buyers(purchases)
+    last_year = incidence(since(purchases, present(purchases) - _YEAR))
     return Derived(
-        bought_with=product_neighbours(matrix, purchases.products),
+        bought_with=product_neighbours(last_year, purchases.products, fit.parameters.ridge),
         similar_to=user_neighbours(matrix, purchases.users),
         popular=popular(recent, purchases.products),
         popular_in=popular_in(recent, purchases.products, abouts),
-        parameters=parameters,
-        at=int(purchases.times.max()) if len(purchases.times) else 0,
+        parameters=fit.parameters,
+        at=present(purchases),
+        products=_Draw.of(purchases, recent, fit.parameters.newcomer_days).told(purchases.products),
+        fit=fit.as_json(),
     )
 
 
-def incidence(purchases: PurchaseMatrix) -> Any:
-    """Return the sparse users × products matrix of who ever bought what (1 or 0)."""
-    shape = (len(purchases.users), len(purchases.products))
-    ones = np.ones(len(purchases.user_index), dtype=np.float32)
-    matrix = sparse.csr_matrix((ones, (purchases.user_index, purchases.product_index)), shape=shape)
-    matrix.data[:] = 1.0
-    return matrix
-
-
-def recent_buyers(purchases: PurchaseMatrix) -> np.ndarray:
-    """Return, per product, how many people bought it in the shop's last 28 days."""
-    if not len(purchases.times):
-        return np.zeros(len(purchases.products), dtype=np.int64)
-    late = purchases.times > purchases.times.max() - _RECENT
-    pairs = np.unique(np.stack([purchases.product_index[late], purchases.user_index[late]]), axis=1)
-    return np.bincount(pairs[0], minlength=len(purchases.products))
-
-
-def product_neighbours(matrix: Any, products: Sequence[str]) -> list[tuple[str, str, float, int]]:
-    """Return (product, product, score, shared buyers): shrunk cosine over buyers, the strongest of each product."""
-    together = (matrix.T @ matrix).tocsr()
-    buyers = together.diagonal()
-    rows: list[tuple[str, str, float, int]] = []
-    for start in range(0, len(products), _CHUNK):
-        block = together[start : start + _CHUNK].tocoo()
-        source = block.row + start
-        keep = (source != block.col) & (block.data > 1 if len(buyers) > 1000 else block.data > 0)  # noqa: PLR2004
-        source, target, shared = source[keep], block.col[keep], block.data[keep]
-        score = shared / np.sqrt(buyers[source] * buyers[target]) * (shared / (shared + _SHRINK))
-        for at in _strongest(source, target, score, _PER_PRODUCT):
-            rows.append(_edge(products, int(source[at]), int(target[at]), score[at], shared[at]))  # noqa: PERF401
-    return rows
+def product_neighbours(matrix: Any, products: Sequence[str], ridge: float) -> list[tuple[str, str, float, int]]:
+    """Return (product, product, signed score, shared buyers): the strongest of each product that two people bought."""
+    gram = Gram.of(matrix, MOST_ITEMS)
+    return _edges(common(gram, ridge), products) + _edges(rare(matrix, gram.items, ridge), products)
 
 
 def user_neighbours(matrix: Any, users: Sequence[str]) -> list[tuple[str, str, float, int]]:
-    """Return (user, user, score, shared products): cosine with rare products weighing more (tf-idf)."""
-    frequency = np.maximum(np.asarray(matrix.sum(axis=0)).ravel(), 1.0)
-    weighted = matrix @ sparse.diags(np.log1p(len(users) / frequency))
-    norms = np.maximum(np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel()), 1e-9)
-    unit = (sparse.diags(1.0 / norms) @ weighted).tocsr()
-    rows: list[tuple[str, str, float, int]] = []
-    for start in range(0, len(users), _CHUNK):
-        block = (unit[start : start + _CHUNK] @ unit.T).tocoo()
-        shared = (matrix[start : start + _CHUNK] @ matrix.T).tocsr()
-        source = block.row + start
-        keep = (source != block.col) & (block.data > 0)
-        source, target, score = source[keep], block.col[keep], block.data[keep]
-        best = _strongest(source, target, score, _PER_USER)
-        support = np.asarray(shared[source[best] - start, target[best]]).ravel()
-        for at, common in zip(best, support, strict=True):
-            rows.append(_edge(users, int(source[at]), int(target[at]), score[at], common))
-    return rows
+    """Return (user, user, likeness 0 to 1, shared products), the most similar of each user."""
+    found = Likeness.of(matrix).nearest(np.arange(len(users)))
+    return _edges(Weights(*found), users)
 
 
 def popular(recent: np.ndarray, products: Sequence[str]) -> list[tuple[str, int]]:
@@ -107,13 +69,26 @@ def popular_in(
     ]
 
 
-def _strongest(source: np.ndarray, target: np.ndarray, score: np.ndarray, most: int) -> np.ndarray:
-    """Return the positions of each source's strongest targets, in a fixed order."""
-    order = np.lexsort((target, -score, source))
-    ranked = source[order]
-    first = np.searchsorted(ranked, ranked, side="left")
-    return order[np.arange(len(order)) - first < most]
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """Per product: its recent buyers, how it draws new ones, and how it keeps them."""
+
+    recent: np.ndarray
+    newcomers: np.ndarray
+    loyalty: np.ndarray
+
+    @classmethod
+    def of(cls, purchases: PurchaseMatrix, recent: np.ndarray, days: float) -> _Draw:
+        return cls(recent, newcomers(purchases, days).round(_DIGITS), loyalty(purchases).round(_DIGITS))
+
+    def told(self, products: Sequence[str]) -> list[tuple[str, int, float, float]]:
+        """Return (product, recent buyers, newcomers, loyalty) of each."""
+        columns = (self.recent.tolist(), self.newcomers.tolist(), self.loyalty.tolist())
+        return list(zip(products, *columns, strict=True))
 
 
-def _edge(names: Sequence[str], source: int, target: int, score: float, support: float) -> tuple[str, str, float, int]:
-    return names[source], names[target], round(float(score), 6), int(support)
+def _edges(weights: Weights, names: Sequence[str]) -> list[tuple[str, str, float, int]]:
+    """Return edges by id; `score` is rounded so that it is the same however it was added up."""
+    scores = weights.score.astype(np.float64).round(_DIGITS).tolist()
+    ends = ([names[at] for at in weights.source.tolist()], [names[at] for at in weights.target.tolist()])
+    return list(zip(*ends, scores, weights.support.astype(np.int64).tolist(), strict=True))

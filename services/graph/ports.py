@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 from shared.bus.port import Bus
 from shared.clock import Clock
+from shared.erasures import ERASURES
 from shared.history.port import History
 from shared.knowledge.port import KnowledgeWriter
+from shared.objects.port import Objects
 
 
 def _nobody(_: frozenset[str], __: frozenset[tuple[str, str]]) -> None:
@@ -30,7 +32,25 @@ class GraphPorts:
     bus: Bus
     history: History
     knowledge: KnowledgeWriter
+    objects: Objects
     clock: Clock
     changed: Callable[[frozenset[str], frozenset[tuple[str, str]]], None] = _nobody
     projecting: threading.RLock = field(default_factory=threading.RLock)
     forgotten: Forgotten = field(default_factory=Forgotten)
+
+    def newest_erasure(self) -> tuple[str, str, int]:
+        """Return what every step of an erasure changes, whichever worker takes it.
+
+        Raises:
+            UnavailableError: the history does not answer.
+        """
+        newest = self.history.find(ERASURES, None, page_size=1).items
+        return (newest[0].shop, newest[0].id, newest[0].version) if newest else ("", "", 0)
+
+    def memory(self) -> tuple[int, tuple[str, str, int]]:
+        """Return what changes whenever the ledger is made to forget, by this worker or by another's erasure.
+
+        Raises:
+            UnavailableError: the history does not answer.
+        """
+        return self.forgotten.times, self.newest_erasure()

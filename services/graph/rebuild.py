@@ -6,19 +6,26 @@ from itertools import chain
 
 from services.graph.compare import (
     Progress,
+    Reach,
     Report,
     apply_mending,
     compare,
     damage,
     fold_ledger,
     in_bulk,
+    mend,
     quietly,
     report,
     shops,
     verify,
+    within,
 )
+from services.graph.contacts import keep_contact
+from services.graph.erasure import is_forgotten
 from services.graph.handlers import catch_up
 from services.graph.ports import GraphPorts
+from shared.contracts.events import Kind
+from shared.history.port import Entry
 from shared.knowledge.projection import Delta, drain
 from shared.logs import logger
 
@@ -66,18 +73,40 @@ def rebuild(ports: GraphPorts, progress: Progress = quietly) -> Report:
 
 def _rebuilt(ports: GraphPorts, progress: Progress) -> dict[str, str]:
     deltas: dict[str, Delta] = {}
-    forgotten = ports.forgotten.times
-    last = fold_ledger(ports, deltas, progress=progress)
+    memory, reach = ports.memory(), Reach()
+
+    def heed(entry: Entry) -> None:
+        _keep_contact(ports, entry)
+        reach(entry)
+
+    last = fold_ledger(ports, deltas, progress=progress, heed=heed)
     with ports.projecting:
-        fold_ledger(ports, deltas, after=last, progress=progress)
-        if forgotten != ports.forgotten.times:  # what was folded may be of a person erased meanwhile
+        watermarks = ports.history.watermarks()
+        fold_ledger(ports, deltas, after=last, progress=progress, heed=heed)
+        if memory != ports.memory() or reach.beyond(watermarks):
+            # A person was erased meanwhile, or another worker has recorded what it has yet to put its watermark past.
+            memory = ports.memory()
             deltas.clear()
-            fold_ledger(ports, deltas, progress=progress)
+            fold_ledger(ports, deltas, progress=progress, covered=within(watermarks))
         progress("filling", sum(map(len, deltas.values())))
         rows = chain.from_iterable(drain(delta) for delta in deltas.values())
-        proved = dict(ports.knowledge.load(rows, ports.history.watermarks()))
+        proved = dict(ports.knowledge.load(rows, watermarks))
+        if memory != ports.memory():  # another worker erased while the graph was filled
+            for shop in proved:
+                mend(ports, shop)
         _log.info("graph.rebuilt", count=len(proved))
     return proved
+
+
+def _keep_contact(ports: GraphPorts, entry: Entry) -> None:
+    """Keep what a user event says of contact: the process may have died between ledger and graph, before it was kept.
+
+    A rebuilt graph stands where the ledger stands, so that the event is not projected again.
+    """
+    if entry.kind is Kind.USER and b'"contact"' in entry.data:
+        with ports.projecting:
+            if not is_forgotten(entry, ports):
+                keep_contact(entry, ports)
 
 
 def snapshot(ports: GraphPorts, directory: str) -> None:

@@ -5,34 +5,42 @@ from __future__ import annotations
 import threading
 import time
 
+from services.graph.fitting import Fit, fit
 from services.graph.matching import match_tags
 from services.graph.neighbours import derive
+from services.graph.signals import baskets, present, until
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.knowledge.insight import Parameters
-from shared.knowledge.port import KnowledgeWriter
+from shared.knowledge.hindsight import Hindsight
+from shared.knowledge.port import KnowledgeWriter, PurchaseMatrix
 from shared.logs import logger
 from shared.metrics import REFRESH
 
 _PAUSES = 8.0  # a refresh is followed by a rest this many times as long
+_PATIENCE = 300.0  # seconds for which a shop that never falls quiet may wait
+_STALE = 86_400_000  # ms of the shop's own time after which whoever asks does not get the old neighbours
+_REFIT_AFTER = 7 * 86_400_000
+_REFIT_GROWTH = 1.2
 
 _log = logger("graph")
 
 
 class Refresher:
-    """Refreshes the shops that were touched, one at a time, never so often that it starves the projection."""
+    """Refreshes the shops that were touched, one at a time, once they fall quiet; never starves the projection."""
 
     def __init__(self, knowledge: KnowledgeWriter, clock: Clock, pause_seconds: float) -> None:
         self._knowledge, self._clock, self._pause = knowledge, clock, pause_seconds
-        self._touched: set[str] = set()
+        self._touched: dict[str, tuple[float, float]] = {}  # when a shop was touched first, and last
         self._wake = threading.Condition()
+        self._refreshing = threading.Lock()
         self._stopping = False
         self._thread: threading.Thread | None = None
 
     def touch(self, shop: str) -> None:
         """Say that a shop's purchases or interests changed."""
         with self._wake:
-            self._touched.add(shop)
+            now = time.monotonic()
+            self._touched[shop] = (self._touched.get(shop, (now, now))[0], now)
             self._wake.notify()
 
     def start(self) -> None:
@@ -48,37 +56,80 @@ class Refresher:
         if self._thread is not None:
             self._thread.join()
 
-    def refresh(self, shop: str) -> None:
-        """Recompute a shop's derived knowledge now.
+    def refresh(self, shop: str) -> Fit:
+        """Recompute a shop's derived knowledge now; return what it was fitted to.
 
         Raises:
             TransientError: the graph does not answer.
         """
-        with REFRESH.time():
+        with self._refreshing, REFRESH.time():
+            with self._wake:
+                self._touched.pop(shop, None)
             tags, categories = self._knowledge.interests(shop, "tag"), self._knowledge.interests(shop, "category")
             self._knowledge.match(shop, match_tags(tags, categories))
-            derived = derive(self._knowledge.purchases(shop), self._knowledge.abouts(shop), Parameters())
-            self._knowledge.refresh(shop, derived)
+            purchases = self._knowledge.purchases(shop)
+            fitted = self._fit(shop, purchases)
+            self._knowledge.refresh(shop, derive(purchases, self._knowledge.abouts(shop), fitted))
+            return fitted
+
+    def freshen(self, shop: str) -> None:
+        """Refresh a shop now if it never was, or if more than a day of its own time has passed since.
+
+        Raises:
+            TransientError: as for `refresh`.
+        """
+        record = self._knowledge.fitted(shop)
+        if record is not None and record.last_at > (record.refreshed_at + _STALE if record.refreshed_at else 0):
+            self.refresh(shop)
+
+    def hindsight(self, shop: str, at: int) -> Hindsight | None:
+        """Return what would have been derived at a moment (ms) of a shop's past; none if that is its present."""
+        purchases = self._knowledge.purchases(shop)
+        if at >= present(purchases):
+            return None
+        then = until(purchases, at)
+        return Hindsight.of(derive(then, self._knowledge.abouts(shop), fit(then)), baskets(then))
+
+    def _fit(self, shop: str, purchases: PurchaseMatrix) -> Fit:
+        """Fit anew when the shop has grown or gone on; between, what was fitted stands."""
+        record = self._knowledge.fitted(shop)
+        held = Fit.read(record.parameters, record.fit) if record else None
+        if held and present(purchases) < held.at + _REFIT_AFTER and held.grown(len(purchases.times)) < _REFIT_GROWTH:
+            return held
+        return fit(purchases)
 
     def _run(self) -> None:
         while (shop := self._next()) is not None:
-            started = time.monotonic()
-            self._try(shop)
-            self._rest(max(self._pause, _PAUSES * (time.monotonic() - started)))
+            self._rest(max(self._pause, _PAUSES * self._try(shop)))
 
     def _next(self) -> str | None:
+        """Return a shop that was touched and has fallen quiet, or none when it is time to stop."""
         with self._wake:
-            self._wake.wait_for(lambda: self._touched or self._stopping)
-            return None if self._stopping else self._touched.pop()
+            while not self._stopping:
+                now = time.monotonic()
+                due = {
+                    shop: min(last + self._pause, first + _PATIENCE) for shop, (first, last) in self._touched.items()
+                }
+                shop = min(due, key=due.__getitem__, default=None)
+                if shop is not None and due[shop] <= now:
+                    del self._touched[shop]
+                    return shop
+                self._wake.wait(None if shop is None else due[shop] - now)
+            return None
 
-    def _try(self, shop: str) -> None:
+    def _try(self, shop: str) -> float:
+        """Refresh a shop, or say that it must be tried again; return how many seconds the graph was busy with it."""
+        started = time.monotonic()
         try:
             self.refresh(shop)
         except TransientError:
+            busy = time.monotonic() - started
             _log.exception("a refresh failed, it is tried again", shop=shop)
             self.touch(shop)
+            return busy
         except Exception:  # noqa: BLE001 (derived knowledge may be late, the thread may not die)
             _log.exception("a refresh failed", shop=shop)
+        return time.monotonic() - started
 
     def _rest(self, seconds: float) -> None:
         with self._wake:

@@ -6,11 +6,12 @@ import threading
 from functools import partial
 
 from services.graph.handlers import project
+from services.graph.pacing import Pacing
 from services.graph.ports import GraphPorts
 from services.graph.rebuild import rebuild
 from services.graph.similarity import Refresher
 from shared.bus.dispatch import batches
-from shared.bus.port import Subscription
+from shared.bus.port import Subscription, unready
 from shared.contracts.topics import COMMERCE
 from shared.engines import Engines
 from shared.errors import TransientError
@@ -27,10 +28,16 @@ class GraphService:
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
         self.refresher = Refresher(engines.knowledge, engines.clock, engines.settings.refresh_seconds)
+        self.pacing = Pacing(
+            self.refresher.touch,
+            partial(engines.bus.lag, GROUP, COMMERCE),
+            engines.settings.graph_batch,
+        )
         self.ports = GraphPorts(
             bus=engines.bus,
             history=engines.history,
             knowledge=engines.knowledge,
+            objects=engines.objects,
             clock=engines.clock,
             changed=self._changed,
         )
@@ -54,6 +61,10 @@ class GraphService:
         if self._subscription is not None:
             self._subscription.stop()
             self.refresher.stop()
+
+    def unready(self) -> str | None:
+        """Return what keeps the consumer from its work, or none: a graph that is being rebuilt, say."""
+        return unready([self._subscription] if self._subscription is not None else [])
 
     def progress(self) -> float:
         """Return seconds since the consumer last made progress; 0 while it is not subscribed yet."""
@@ -87,8 +98,7 @@ class GraphService:
         )
 
     def _changed(self, shops: frozenset[str], _: frozenset[tuple[str, str]]) -> None:
-        for shop in shops:
-            self.refresher.touch(shop)
+        self.pacing.changed(shops)
 
 
 def build(engines: Engines) -> GraphService:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from waitress import serve
+from services.ingest.wiring import IngestService, build
+from shared.engines import Engines
+from shared.operations import Check
+from shared.process import answers, run
+from shared.web.server import serve
 
-from services.ingest.wiring import build
-from shared import logs
-from shared.config import Settings
-from shared.engines import open_engines
-from shared.web.app import create_app
+
+def needs(engines: Engines, _: IngestService) -> dict[str, Check]:
+    """Return what must answer for events to be taken in."""
+    return {"bus": engines.bus.unready, "history": answers(engines.history.watermarks)}
 
 
 def main() -> None:
-    """Serve until ended."""
-    settings = Settings()
-    logs.configure(settings)
-    engines = open_engines(settings)
-    app = create_app("Tastegraph intake", engines, build(engines).blueprints, {})
-    try:
-        serve(app, host=settings.host, port=settings.port, _quiet=True)
-    finally:
-        engines.close()
+    """Serve until SIGTERM or SIGINT."""
+    run(serve("Tastegraph intake", build, needs))
 
 
 if __name__ == "__main__":

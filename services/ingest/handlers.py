@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from services.ingest.model import INTAKES, to_event
+from services.ingest.model import INTAKES, Fact, to_fact
+from services.ingest.orders import Timeline, known_order, whole_refund
 from shared.bus.port import Message, Position
 from shared.clock import Clock
-from shared.contracts.codec import Envelope, digest, encode
-from shared.contracts.events import Kind
-from shared.contracts.values import Model
+from shared.contracts.codec import decode, encode
+from shared.contracts.events import Kind, PurchaseRecorded
 from shared.errors import InvalidInputError
 from shared.metrics import EVENTS_TAKEN_IN
 
 Word = Literal["accepted", "duplicate", "conflict", "rejected"]
+Item = tuple[str, Any]  # the kind of intake and the payload, or "" and the error that kept it from being read
+Facts = dict[int, Fact]
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class IngestPorts:
 
     publish: Callable[[Sequence[Message]], list[Position]]
     known: Callable[[str, Kind, Iterable[str]], dict[str, str]]
+    timeline: Timeline
     clock: Clock
 
 
@@ -39,16 +42,24 @@ class ItemOutcome:
     problem: dict[str, Any] | None = None
 
 
-def take_in(
-    shop: str,
-    kind: str,
-    values: Sequence[Any],
-    ports: IngestPorts,
-    *,
-    backfill: bool = False,
-    correlation_id: str = "",
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A valid item as the message that says it; whether the ledger knows it already is asked when it is offered."""
+
+    kind: str
+    id: str
+    message: Message
+
+    @property
+    def digest(self) -> str:
+        """The digest of what the shop said."""
+        return decode(self.message).digest
+
+
+def take_in_mixed(
+    shop: str, items: Sequence[Item], ports: IngestPorts, *, correlation_id: str = ""
 ) -> list[ItemOutcome]:
-    """Validate items of one kind and publish the valid ones, all at once; when it returns, they are durable.
+    """Validate items and publish the valid ones, all at once; when it returns, they are durable.
 
     One that the ledger already knows is not published again; one that contradicts it is, for the ledger to quarantine.
 
@@ -56,30 +67,67 @@ def take_in(
         UnavailableError: nothing was published, or it is not known whether: repeat it under the same ids.
     """
     now = ports.clock.now()
-    events, outcomes = _validated(shop, kind, values, now, backfill=backfill)
-    words = _judged(shop, kind, events, ports)
+    facts, outcomes = _validated(shop, items, ports, now)
+    outcomes |= offer(shop, {index: _ready(fact, shop, now, correlation_id) for index, fact in facts.items()}, ports)
+    for index, outcome in outcomes.items():
+        EVENTS_TAKEN_IN.labels(items[index][0] or "unknown", outcome.outcome).inc()
+    return [outcomes[index] for index in range(len(items))]
+
+
+def prepare(shop: str, kind: str, value: Any, now: datetime) -> Ready:
+    """Return an item of a backfill, of any time in the past, ready to be offered; pure.
+
+    Raises:
+        InvalidInputError: it breaks its contract; says where and how.
+    """
+    return _ready(to_fact(shop, kind, value, now, backfill=True), shop, now)
+
+
+def offer(shop: str, ready: Mapping[int, Ready], ports: IngestPorts) -> dict[int, ItemOutcome]:
+    """Publish valid items, all at once, except those that the ledger knows; what became of each, by its index.
+
+    Raises:
+        UnavailableError: nothing was published, or it is not known whether: repeat it under the same ids.
+    """
+    words = _judged(shop, ready, ports)
     new = [index for index, word in words.items() if word != "duplicate"]
-    positions = dict(
-        zip(new, _published(shop, kind, [events[at] for at in new], now, correlation_id, ports), strict=True)
-    )
-    for index, word in words.items():
-        outcomes[index] = ItemOutcome(index, word, _id(kind, events[index]), positions.get(index))
-    for outcome in outcomes.values():
-        EVENTS_TAKEN_IN.labels(kind, outcome.outcome).inc()
-    return [outcomes[index] for index in range(len(values))]
+    messages = [ready[index].message for index in new]
+    positions = dict(zip(new, ports.publish(messages) if messages else [], strict=True))
+    return {index: ItemOutcome(index, word, ready[index].id, positions.get(index)) for index, word in words.items()}
+
+
+def _ready(fact: Fact, shop: str, now: datetime, correlation_id: str = "") -> Ready:
+    return Ready(fact.kind, fact.id, encode(fact.envelope(shop, now, correlation_id)))
 
 
 def _validated(
-    shop: str, kind: str, values: Sequence[Any], now: datetime, *, backfill: bool
-) -> tuple[dict[int, Model], dict[int, ItemOutcome]]:
-    events: dict[int, Model] = {}
+    shop: str, items: Sequence[Item], ports: IngestPorts, now: datetime
+) -> tuple[Facts, dict[int, ItemOutcome]]:
+    facts: Facts = {}
     rejected: dict[int, ItemOutcome] = {}
-    for index, value in enumerate(values):
+    for index, (kind, value) in enumerate(items):
         try:
-            events[index] = to_event(shop, kind, value, now, backfill=backfill)
+            said = _with_lines(shop, value, facts, ports) if _is_whole_refund(kind, value) else value
+            facts[index] = to_fact(shop, kind, said, now)
         except InvalidInputError as error:
             rejected[index] = ItemOutcome(index, "rejected", problem=problem_of(error))
-    return events, rejected
+    return facts, rejected
+
+
+def _is_whole_refund(kind: str, value: Any) -> bool:
+    """Say whether a refund leaves its lines out; a broken one is left to its contract."""
+    named = isinstance(value, Mapping) and all(isinstance(value.get(name), str) for name in ("purchase_id", "user_id"))
+    return kind == "refunds" and named and "lines" not in value
+
+
+def _with_lines(shop: str, value: Mapping[str, Any], before: Facts, ports: IngestPorts) -> dict[str, Any]:
+    """Give a refund the lines of its purchase, as the ledger knows it, or as the same body told it before."""
+    purchase_id = value["purchase_id"]
+    purchase, refunds = known_order(shop, value["user_id"], purchase_id, ports.timeline)
+    if purchase is None:
+        told = (fact.event for fact in before.values() if fact.kind == "purchases" and fact.id == purchase_id)
+        purchase = next((event.model_dump() for event in told if isinstance(event, PurchaseRecorded)), None)
+    return whole_refund(value, (purchase, refunds))
 
 
 def problem_of(error: InvalidInputError) -> dict[str, Any]:
@@ -88,33 +136,18 @@ def problem_of(error: InvalidInputError) -> dict[str, Any]:
     return {"title": "invalid item", "detail": str(error)} | ({"errors": errors} if errors else {})
 
 
-def _judged(shop: str, kind: str, events: dict[int, Model], ports: IngestPorts) -> dict[int, Word]:
+def _judged(shop: str, items: Mapping[int, Ready], ports: IngestPorts) -> dict[int, Word]:
     """Compare with the ledger; the digest is only made where the id is known, for it costs most of all."""
-    ledger_kind: Kind = INTAKES[kind].contract.ledger_kind  # type: ignore[attr-defined]
-    known = ports.known(shop, ledger_kind, [_id(kind, event) for event in events.values()]) if events else {}
+    kinds = {INTAKES[item.kind].ledger_kind for item in items.values()}
+    known = {
+        kind: ports.known(shop, kind, [item.id for item in items.values() if INTAKES[item.kind].ledger_kind is kind])
+        for kind in kinds
+    }
 
-    def word(event: Model) -> Word:
-        stands = known.get(_id(kind, event))
+    def word(item: Ready) -> Word:
+        stands = known[INTAKES[item.kind].ledger_kind].get(item.id)
         if stands is None:
             return "accepted"
-        return "duplicate" if stands == digest(event) else "conflict"
+        return "duplicate" if stands == item.digest else "conflict"
 
-    return {index: word(event) for index, event in events.items()}
-
-
-def _published(
-    shop: str, kind: str, events: Sequence[Model], now: datetime, correlation_id: str, ports: IngestPorts
-) -> list[Position]:
-    if not events:
-        return []
-    subject, time = INTAKES[kind].subject, now.isoformat()
-    return ports.publish(
-        [
-            encode(Envelope(shop, _id(kind, event), getattr(event, subject), time, event, correlation_id))
-            for event in events
-        ]
-    )
-
-
-def _id(kind: str, event: Model) -> str:
-    return str(getattr(event, INTAKES[kind].id))
+    return {index: word(item) for index, item in items.items()}

@@ -12,7 +12,8 @@ import rfc8785
 from pydantic import ValidationError
 
 from shared.contracts import events
-from shared.contracts.codec import violations_of
+from shared.contracts.codec import ASSUMED, Envelope, digest, violations_of
+from shared.contracts.events import Kind
 from shared.contracts.values import Model
 from shared.errors import InvalidInputError, Violation
 
@@ -29,6 +30,12 @@ class Intake:
     subject: str
     derives_id: bool = True
 
+    @property
+    def ledger_kind(self) -> Kind:
+        """The kind under which the ledger keeps its events."""
+        kind: Kind = self.contract.ledger_kind  # type: ignore[attr-defined]
+        return kind
+
 
 INTAKES: dict[str, Intake] = {
     "purchases": Intake(events.PurchaseRecorded, "purchase_id", "purchased_at", "user_id", derives_id=False),
@@ -38,6 +45,44 @@ INTAKES: dict[str, Intake] = {
     "users": Intake(events.UserUpdated, "event_id", "updated_at", "user_id"),
 }
 KIND_OF_TYPE: dict[str, str] = {intake.contract.type: kind for kind, intake in INTAKES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A valid item: its event, and the name of the field that the shop left out and we assumed (its time), if any."""
+
+    kind: str
+    event: Model
+    assumed: str = ""
+
+    @property
+    def id(self) -> str:
+        """The event's id."""
+        return str(getattr(self.event, INTAKES[self.kind].id))
+
+    @property
+    def digest(self) -> str:
+        """The digest of what the shop said."""
+        return digest(self.event, without=self.assumed or None)
+
+    def envelope(self, shop: str, now: datetime, correlation_id: str) -> Envelope[Any]:
+        """Return the event in its envelope."""
+        extensions = {ASSUMED: self.assumed} if self.assumed else {}
+        subject = getattr(self.event, INTAKES[self.kind].subject)
+        return Envelope(shop, self.id, subject, now.isoformat(), self.event, correlation_id, extensions)
+
+
+def to_fact(shop: str, kind: str, value: Any, now: datetime, *, backfill: bool = False) -> Fact:
+    """Return an item as a fact; see `to_event`. One that could not even be read is the error itself.
+
+    Raises:
+        InvalidInputError: it breaks the contract; says where and how.
+    """
+    if isinstance(value, InvalidInputError):
+        raise value
+    event = to_event(shop, kind, value, now, backfill=backfill)
+    intake = INTAKES[kind]
+    return Fact(kind, event, "" if intake.time in value else intake.time)
 
 
 def to_event(shop: str, kind: str, value: Any, now: datetime, *, backfill: bool = False) -> Model:

@@ -23,6 +23,12 @@ def to_items(call: Any) -> list[Item]:
     if call.get("type", "track") == "identify":
         return [_identify(call)]
     name = call.get("event")
+    if name == "Order Updated":
+        raise InvalidInputError(
+            "what was bought stays bought: send Order Refunded or Order Cancelled for what is taken back, and another "
+            "Order Completed for what came on top",
+            [Violation("/event", "rewrites an order")],
+        )
     if not isinstance(name, str) or name not in _EVENTS:
         known = ", ".join(sorted(_EVENTS))
         raise InvalidInputError(f"no such event is known; known are {known}", [Violation("/event", "unknown")])
@@ -35,7 +41,7 @@ def _purchase(call: Mapping[str, Any]) -> list[Item]:
     head = {
         "purchase_id": _text(properties, "order_id"),
         "user_id": _user(call),
-        "purchased_at": call.get("timestamp"),
+        "purchased_at": _moment(call),
         "currency": properties.get("currency"),
     }
     return [("purchases", {**head, "lines": lines})]
@@ -53,26 +59,29 @@ def _line(product: Mapping[str, Any], at: int) -> dict[str, Any]:
     return {name: value for name, value in line.items() if value is not None}
 
 
-def _refund(call: Mapping[str, Any]) -> list[Item]:
-    properties = _properties(call)
-    lines = [
-        {"product_id": _product_id(product, f"/properties/products/{at}"), "quantity": product.get("quantity", 1)}
-        for at, product in enumerate(_products(properties))
-    ]
-    order = _text(properties, "order_id")
-    return [
-        (
-            "refunds",
-            {
-                "refund_id": str(call.get("messageId") or f"refund-{order}"),
-                "purchase_id": order,
-                "user_id": _user(call),
-                "refunded_at": call.get("timestamp"),
-                "currency": properties.get("currency"),
-                "lines": lines,
-            },
-        )
-    ]
+def _refund(prefix: str) -> Callable[[Mapping[str, Any]], list[Item]]:
+    """Take back the products that are named, or all of the order if none are."""
+
+    def convert(call: Mapping[str, Any]) -> list[Item]:
+        properties = _properties(call)
+        order = _text(properties, "order_id")
+        item = {
+            "refund_id": str(call.get("messageId") or f"{prefix}-{order}"),
+            "purchase_id": order,
+            "user_id": _user(call),
+            "refunded_at": _moment(call),
+            **_optional(properties, currency="currency"),
+        }
+        if properties.get("products") is not None:
+            item["lines"] = [_returned(product, at) for at, product in enumerate(_products(properties))]
+        return [("refunds", item)]
+
+    return convert
+
+
+def _returned(product: Mapping[str, Any], at: int) -> dict[str, Any]:
+    pointer = f"/properties/products/{at}/product_id"
+    return {"product_id": _product_id(product, pointer), "quantity": product.get("quantity", 1)}
 
 
 def _interest(kind: str) -> Callable[[Mapping[str, Any]], list[Item]]:
@@ -82,7 +91,8 @@ def _interest(kind: str) -> Callable[[Mapping[str, Any]], list[Item]]:
             "product_id": _product_id(_properties(call), "/properties/product_id"),
             "kind": kind,
             "source": "segment",
-            **_optional(call, messageId="interest_id", timestamp="expressed_at"),
+            **_optional(call, messageId="interest_id"),
+            **_when(call, "expressed_at"),
         }
         return [("interests", item)]
 
@@ -95,14 +105,20 @@ def _identify(call: Mapping[str, Any]) -> Item:
     names = (("email", "email"), ("firstName", "first_name"))
     contact = {ours: given.pop(theirs) for theirs, ours in names if given.get(theirs)}
     plain = {name: value for name, value in given.items() if _is_trait(name, value)}
-    item: dict[str, Any] = {"user_id": _user(call), **_optional(call, messageId="event_id", timestamp="updated_at")}
+    item: dict[str, Any] = {
+        "user_id": _user(call),
+        **_optional(call, messageId="event_id"),
+        **_when(call, "updated_at"),
+    }
     return "users", item | ({"contact": contact} if contact else {}) | ({"traits": plain} if plain else {})
 
 
 _EVENTS: dict[Any, Callable[[Mapping[str, Any]], list[Item]]] = {
     "Order Completed": _purchase,
-    "Order Refunded": _refund,
+    "Order Refunded": _refund("refund"),
+    "Order Cancelled": _refund("cancel"),
     "Product Viewed": _interest("viewed"),
+    "Product Clicked": _interest("viewed"),
     "Product Added to Wishlist": _interest("wished"),
 }
 
@@ -127,6 +143,20 @@ def _products(properties: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _user(call: Mapping[str, Any]) -> str:
     return _text(call, "userId")
+
+
+def _when(call: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the call's time under our name for it: when it happened, else when it was sent, else nothing."""
+    given = (call.get(each) for each in ("timestamp", "originalTimestamp", "sentAt"))
+    moment = next((each for each in given if each), None)
+    return {} if moment is None else {name: moment}
+
+
+def _moment(call: Mapping[str, Any]) -> Any:
+    moment = _when(call, "at").get("at")
+    if moment is None:
+        raise InvalidInputError("an order needs its time", [Violation("/timestamp", "is required")])
+    return moment
 
 
 def _product_id(product: Mapping[str, Any], pointer: str) -> str:

@@ -27,5 +27,5 @@ class IngestService:
 
 def build(engines: Engines) -> IngestService:
     """Wire the service to its engines."""
-    ports = IngestPorts(engines.bus.publish, engines.history.known, engines.clock)
+    ports = IngestPorts(engines.bus.publish, engines.history.known, engines.history.timeline, engines.clock)
     return IngestService(ports, [blueprint(ports)])

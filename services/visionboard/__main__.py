@@ -1,29 +1,26 @@
-"""Starts the board service alone: settings, engines, wiring, until it is told to stop."""
+"""Starts the board service alone."""
 
 from __future__ import annotations
 
-import signal
-import threading
+from services.visionboard.wiring import VisionboardService, build
+from shared.engines import Engines
+from shared.operations import Check
+from shared.process import answers, consume, moves, run
 
-from services.visionboard.wiring import build
-from shared import logs
-from shared.config import Settings
-from shared.engines import open_engines
+
+def needs(engines: Engines, service: VisionboardService) -> dict[str, Check]:
+    """Return what must answer for boards to be made."""
+    return {
+        "bus": engines.bus.unready,
+        "knowledge": answers(engines.knowledge.status),
+        "consumer": service.unready,
+        "progress": moves(service.progress),
+    }
 
 
 def main() -> None:
     """Answer board requests until SIGTERM or SIGINT."""
-    settings = Settings()
-    logs.configure(settings)
-    engines = open_engines(settings)
-    service = build(engines)
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
-    service.start()
-    ended.wait()
-    service.stop()
-    engines.close()
+    run(consume(build, needs))
 
 
 if __name__ == "__main__":

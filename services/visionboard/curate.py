@@ -95,7 +95,7 @@ def _loved(bought: Bought, item: Item | None, insight: Insight) -> Pick:
     ages = ((insight.at - time) / _DAY for time in bought.times)
     weight = bought.kept * sum(0.5 ** (max(age, 0.0) / insight.parameters.decay_days) for age in ages)
     times = len(bought.times)
-    reason = item.reason if item else ("Bought once, and kept" if times == 1 else f"Bought {times} times so far")
+    reason = item.reason if item else words.bought(times)
     slate: Slate = "buy_again" if item else "interest"
     return Pick(bought.product, slate, weight * (1.25 if item else 1.0), reason, interest_of(bought.product))
 

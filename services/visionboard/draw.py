@@ -162,7 +162,7 @@ def _standing(code: str, tile: Tile, x: float, foot: float, size: float) -> str:
 
 def _placed(code: str, tile: Tile, x: float, y: float, size: float, *, angle: float = 0) -> str:
     factor = size / SIDE
-    line = round((1.5 + size / 210) / factor, 2)
+    line = round((1.6 + size / 165) / factor, 2)
     svg = printed(code, tile.ground, tile.picture.ink if tile.picture else "#000000", line)
     turn = f" rotate({angle:g})" if angle else ""
     centred = f"translate({-SIDE / 2:g} {-SIDE / 2:g})"

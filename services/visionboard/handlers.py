@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, replace
-from typing import Any, get_args
+from dataclasses import dataclass, replace
+from typing import get_args
 
 from services.visionboard.compose import Commission, compose_board
 from services.visionboard.curate import Selection, curate
@@ -18,8 +18,10 @@ from services.visionboard.render import png, samples, webp
 from shared.bus.port import Bus
 from shared.clock import Clock, from_ms, to_ms
 from shared.contracts.codec import Envelope, encode
-from shared.contracts.requests import BoardGenerated, BoardRequested, Replied, ReplyStatus
-from shared.errors import ConflictError, InvalidInputError, TransientError, Violation
+from shared.contracts.requests import BoardGenerated, BoardRequested, ReplyStatus
+from shared.decisions import keep_decision
+from shared.erasures import standing, unless_erased
+from shared.errors import InvalidInputError, TransientError, Violation
 from shared.history.port import Documents
 from shared.knowledge.insight import Insight
 from shared.knowledge.port import KnowledgeReader
@@ -27,9 +29,9 @@ from shared.knowledge.recommend import Recommendation, recommend
 from shared.logs import logger
 from shared.metrics import MADE
 from shared.objects.port import Objects
+from shared.replies import refuse, reply
 
 BOARDS = "boards"
-DECISIONS = "decisions"
 DEFAULT_LAYOUT: LayoutName = "wide"
 _CANDIDATES = 30  # recommendations asked for; the page decides how many are shown
 _PICTURE_SECONDS = 6.0
@@ -69,13 +71,13 @@ def handle(envelope: Envelope[BoardRequested], ports: BoardPorts) -> None:
         _log.info("an expired request was skipped", request_id=envelope.data.request_id)
         return
     try:
-        generated = kept(envelope.shop, envelope.data.request_id, ports) or _make(envelope, ports)
+        generated = kept(envelope.shop, envelope.data.request_id, ports) or _made(envelope, ports)
     except InvalidInputError as error:
-        _refuse(envelope, error, ports)
+        refuse(envelope, error, ports.bus, ports.clock, kind="board")
         return
     ports.bus.publish([encode(envelope.answering(generated, id=generated.board_id, subject=generated.user_id))])
-    _reply(envelope, ReplyStatus.DONE, ports, result=generated.model_dump(mode="json"))
-    enlarge(generated, ports)
+    reply(envelope, ReplyStatus.DONE, ports.bus, ports.clock, kind="board", result=generated.model_dump(mode="json"))
+    enlarge(generated, envelope.shop, ports)
 
 
 def compose(request: BoardRequested, shop: str, correlation_id: str, ports: BoardPorts) -> BoardGenerated:
@@ -98,23 +100,32 @@ def kept(shop: str, board_id: str, ports: BoardPorts) -> BoardGenerated | None:
     return BoardGenerated.model_validate(body)
 
 
-def enlarge(generated: BoardGenerated, ports: BoardPorts) -> None:
+def enlarge(generated: BoardGenerated, shop: str, ports: BoardPorts) -> None:
     """Draw the picture at twice its size, once; it follows the reply, for it takes longest and is asked for least."""
-    key = generated.pictures["board@2x.png"]
+    before = standing(shop, generated.user_id, ports.documents)
     svg = ports.objects.get(generated.pictures["board.svg"])
-    if svg is not None and ports.objects.get(key) is None:
-        ports.objects.put(key, png(svg.data.decode(), zoom=2), "image/png")
+    if before.under_way or svg is None or ports.objects.get(generated.pictures["board@2x.webp"]):
+        return
+    large = png(svg.data.decode(), zoom=2)
+    small = webp(large)
+    if standing(shop, generated.user_id, ports.documents) != before:
+        return
+    ports.objects.put(generated.pictures["board@2x.png"], large, "image/png")
+    ports.objects.put(generated.pictures["board@2x.webp"], small, "image/webp")
+    if standing(shop, generated.user_id, ports.documents) != before:
+        folder = generated.pictures["board.svg"].removesuffix("board.svg")
+        ports.objects.delete(folder)  # the erasure has taken the document that names them
+
+
+def _made(envelope: Envelope[BoardRequested], ports: BoardPorts) -> BoardGenerated:
+    with unless_erased(envelope.shop, envelope.data.user_id, ports.documents, ports.objects):
+        return _make(envelope, ports)
 
 
 def _make(envelope: Envelope[BoardRequested], ports: BoardPorts) -> BoardGenerated:
     """Compose, then keep: the decision and its inputs first, the board last, for that says that all is done."""
     generated, insight, recommendation = _composed(envelope.data, envelope.shop, envelope.correlation_id, ports)
-    try:
-        ports.documents.put(
-            DECISIONS, envelope.shop, generated.decision_id, _decision(insight, recommendation), expect=0
-        )
-    except ConflictError:
-        _log.debug("the decision is known", decision_id=generated.decision_id)
+    keep_decision(insight, recommendation, ports.documents)
     body = generated.model_dump(mode="json")
     body["pictures"] = [{"file": file, "key": key} for file, key in generated.pictures.items()]
     ports.documents.put(BOARDS, envelope.shop, generated.board_id, body)
@@ -193,6 +204,7 @@ def _stored(made: Made, commission: Commission, shop: str, ports: BoardPorts) ->
         "board.svg": (made.svg.encode(), "image/svg+xml"),
         "board.json": (json.dumps(data, ensure_ascii=False, sort_keys=True).encode(), "application/json"),
     }
+    ports.objects.delete(f"{folder}/")  # a larger picture of an earlier try may show what was erased since
     for name, (content, media_type) in files.items():
         ports.objects.put(f"{folder}/{name}", content, media_type)
     return BoardGenerated(
@@ -203,7 +215,7 @@ def _stored(made: Made, commission: Commission, shop: str, ports: BoardPorts) ->
         fallback=made.board.fallback,
         fallback_reason=made.board.fallback_reason,
         board=data,
-        pictures={**{name: f"{folder}/{name}" for name in files}, "board@2x.png": f"{folder}/board@2x.png"},
+        pictures={name: f"{folder}/{name}" for name in (*files, "board@2x.png", "board@2x.webp")},
         generated_at=commission.at,
     )
 
@@ -212,40 +224,3 @@ def _safe(board_id: str) -> str:
     """Return a board's part of an object key: its id if that may stand there, else its hash."""
     fits = re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", board_id)
     return board_id if fits else hashlib.sha256(board_id.encode()).hexdigest()[:32]
-
-
-def _decision(insight: Insight, recommendation: Recommendation) -> dict[str, Any]:
-    """Return what was decided and on what: enough to answer why, and to decide it again."""
-    return {
-        "user_id": insight.user_id,
-        "at": insight.at,
-        "served_by": recommendation.served_by,
-        "buy_again": [item.as_json() for item in recommendation.buy_again],
-        "discover": [item.as_json() for item in recommendation.discover],
-        "insight": json.dumps(asdict(insight), default=str, sort_keys=True),
-    }
-
-
-def _refuse(envelope: Envelope[BoardRequested], error: InvalidInputError, ports: BoardPorts) -> None:
-    """Tell who waits what was wrong; where nobody waits, the dead letters are told."""
-    if "replyto" not in envelope.extensions:
-        raise error
-    found = [{"pointer": violation.pointer, "detail": violation.detail} for violation in error.violations]
-    problem = {"code": error.code, "detail": str(error), "violations": found}
-    _reply(envelope, ReplyStatus.FAILED, ports, problem=problem)
-
-
-def _reply(
-    envelope: Envelope[BoardRequested],
-    status: ReplyStatus,
-    ports: BoardPorts,
-    *,
-    result: dict[str, Any] | None = None,
-    problem: dict[str, Any] | None = None,
-) -> None:
-    if "replyto" not in envelope.extensions:
-        return
-    replied = Replied(request_id=envelope.data.request_id, status=status, result=result, problem=problem)
-    answer = envelope.answering(replied, id=f"reply-{envelope.data.request_id}")
-    extensions = {**answer.extensions, "replyto": envelope.extensions["replyto"]}
-    ports.bus.publish([encode(replace(answer, extensions=extensions))])

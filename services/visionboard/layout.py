@@ -103,9 +103,10 @@ def template(layout: LayoutName, sections: int) -> Template:
             frame = (Cells(0, 0, 8, 3), hero, Cells(8, 0, 4, 2), Cells(8, 2, 4, 1))
             return Template(*frame, _SQUARE_SECTIONS.get(sections, ()))
         case "story":
-            hero = Cells(0, 3, 8, 7) if sections else Cells(0, 3, 8, 17)
-            frame = (Cells(0, 0, 12, 3), hero, Cells(8, 3, 4, 4), Cells(8, 7, 4, 3))
-            return Template(*frame, _STORY_SECTIONS.get(sections, ()))
+            if not sections:
+                return Template(Cells(0, 0, 12, 3), Cells(0, 3, 12, 15), Cells(0, 18, 6, 2), Cells(6, 18, 6, 2), ())
+            frame = (Cells(0, 0, 12, 3), Cells(0, 3, 8, 7), Cells(8, 3, 4, 4), Cells(8, 7, 4, 3))
+            return Template(*frame, _STORY_SECTIONS[sections])
 
 
 def is_flat(box: Box, scale: float = 1.0) -> bool:

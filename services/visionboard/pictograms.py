@@ -93,4 +93,4 @@ def printed(code: str, ground: str, ink: str, line: float) -> str:
     shapes, lines = _source(code)
     calm = _PAINT.sub(lambda m: f'{m["what"]}="{blend(m["colour"], ground, 0.16)}"', shapes)
     inked = _STROKE.sub(f'stroke-width="{line}"', _PAINT.sub(lambda m: f'{m["what"]}="{ink}"', lines))
-    return f'<g transform="translate(0.9 0.7)">{calm}</g>{inked}'
+    return f'<g transform="translate(0.9 0.7)">{calm}</g><g fill="{ink}">{inked}</g>'

@@ -18,6 +18,7 @@ from services.visionboard.sheet import Photo, Sheet
 from services.visionboard.typesetting import Face
 
 _LARGE = 260  # px; wider tiles may take the display face
+_TALL = 500  # px; a lower hero is set in smaller type
 _WAITING = ("1F9FA", "1F490", "2615")  # a basket between flowers and coffee
 _KICKERS = {"buy_again": "Time to buy again", "discover": "New for you", "interest": "A favourite of yours"}
 # A drawing that comes again on the same board is shown in another way.
@@ -184,8 +185,10 @@ def _hero_picture(shown: Picture, companions: Sequence[str], sheet: Sheet) -> Pi
 
 
 def _hero_name(pick: Pick, box: Box, sheet: Sheet) -> Block | None:
-    names = words.shorter(words.product_name(pick.product))
-    return block(names, Style(Face.DISPLAY, sheet.sizes(62, 22), 3, 1.04), box, sheet.language, box.h * 0.34)
+    names = [words.headline(words.product_name(pick.product))]
+    low = box.h < _TALL * sheet.scale  # there the picture needs the room
+    style = Style(Face.DISPLAY, sheet.sizes(46 if low else 62, 22), 3, 1.04)
+    return block(names, style, box, sheet.language, box.h * (0.27 if low else 0.34))
 
 
 def _hero_reason(pick: Pick, box: Box, sheet: Sheet) -> Block | None:

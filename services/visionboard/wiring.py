@@ -10,7 +10,7 @@ from services.visionboard.handlers import BoardPorts, handle
 from services.visionboard.pictures import CachedPictures
 from services.visionboard.typesetting import warm
 from shared.bus.dispatch import each
-from shared.bus.port import Subscription
+from shared.bus.port import Subscription, unready
 from shared.config import Settings
 from shared.contracts.topics import BOARD_REQUESTS
 from shared.engines import Engines
@@ -32,6 +32,14 @@ class VisionboardService:
         warm()
         handler = each(lambda envelope: handle(envelope, self.ports), bus=self.ports.bus, group=GROUP)
         self._subscriptions.append(self.ports.bus.subscribe(GROUP, [BOARD_REQUESTS], handler, batch=_BATCH))
+
+    def unready(self) -> str | None:
+        """Return what keeps the consumer from its work, or none."""
+        return unready(self._subscriptions)
+
+    def progress(self) -> float:
+        """Return seconds since the consumer last made progress; 0 while it is not subscribed yet."""
+        return max((each.progress() for each in self._subscriptions), default=0.0)
 
     def stop(self) -> None:
         """Finish the board in hand and stop."""

@@ -19,8 +19,14 @@ _ABBREVIATIONS = {
     "bn": "bean", "brkfst": "breakfast", "whlsm": "wholesome", "misc": "mixed", "hbc": "care", "dnrs": "dinners",
     "dsh": "dishes", "sherbts": "sherbets", "cleang": "cleaning", "sply": "supplies", "fd": "food", "trsh": "trash",
     "bg": "bags", "jce": "juice", "conc": "concentrate", "chck": "chicken", "chick": "chicken", "bkd": "baked",
+    "carb": "carbonated", "incl": "including",
 }  # fmt: skip
-_CUT_OFF = 29
+_CUT_OFF = 28  # a till cuts names off at so many letters, the size it appends not counted
+_SIZE = re.compile(
+    r"(?i)\s+(?P<count>\d+ \d/\d|\d*\.?\d+)\s(?P<unit>oz|lbs?|ct|gal?|l|ml|dz|dozen|pk|pc|in|sq ft|rolls|loads)$"
+)
+_UNITS = {"ga": "gal", "l": "L", "ml": "ml", "dz": "dozen"}
+_DANGLING = re.compile(r"(?i)(?:[\s,&-]+(?:or|and|with|incl|in|for|of|under|over|the|to))+$|[\s,&-]+$")
 
 
 def tidy(name: str) -> str:
@@ -28,13 +34,33 @@ def tidy(name: str) -> str:
     text = " ".join(name.split())
     if not _SHOUTED.fullmatch(text) or len(text) < 4:  # noqa: PLR2004 (a short name in capitals is an acronym)
         return text
-    text = re.sub(r"\s*\([^)]*\)?", "", text) or text
-    if len(name) >= _CUT_OFF:  # a till cuts names off; the last fragment is none
-        text = re.sub(r"[\s,-]+\S{1,3}$", "", text)
-    text = re.sub(r"\s+\S*\d\S*[/&]\S*.*$", "", text)
-    words = [_ABBREVIATIONS.get(word.strip(".,").casefold(), word.casefold()) for word in re.split(r"[ ]+", text)]
-    joined = re.sub(r"\s*[:/]\s*|\s+-\s+", ", ", " ".join(words)).strip(" ,-")
-    return joined[:1].upper() + joined[1:]
+    body, size = _size_apart(text)
+    bare = re.sub(r"\s*\([^)]*\)?", "", body) or body
+    if len(body) >= _CUT_OFF:
+        bare = _DANGLING.sub("", re.sub(r"[\s,-]+\S{1,3}$", "", bare)) or bare
+    bare = re.sub(r"\s+\S*\d\S*[/&]\S*.*$", "", bare)
+    spelt = re.sub(r"[A-Z]+", lambda word: _ABBREVIATIONS.get(word[0].casefold(), word[0].casefold()), bare)
+    joined = re.sub(r"\s*&\s*", " & ", re.sub(r"\s*[:/]\s*|\s+-\s+", ", ", spelt)).strip(" ,-")
+    return joined[:1].upper() + joined[1:] + size
+
+
+def _size_apart(text: str) -> tuple[str, str]:
+    found = _SIZE.search(text)
+    if not found:
+        return text, ""
+    unit = found["unit"].casefold()
+    return text[: found.start()].rstrip(), f" {found['count']} {_UNITS.get(unit, unit)}"
+
+
+def headline(name: str) -> str:
+    """Return a name for large type: without the size of its packet, and without what follows a comma."""
+    return shorter(_SIZE.sub("", name))[-1]
+
+
+def bought(times: int) -> str:
+    """Return how often something was bought, when there is no better reason to show it."""
+    often = {1: "once", 2: "twice"}.get(times, f"{_number(times)} times")
+    return f"You bought it {often}"
 
 
 def product_name(product: Product) -> str:

@@ -150,8 +150,10 @@ def _backwards(bus: Bus, topic: str) -> Iterator[Record]:
         stop = end.offset
         while stop > 0:
             start = max(0, stop - _PAGE)
-            yield from reversed(bus.read(topic, end.partition, start, stop - start))
-            stop = start
+            page = bus.read(topic, end.partition, start, stop - start)
+            before = [record for record in page if record.position.offset < stop]
+            yield from reversed(before)
+            stop = start if before else 0  # what is older than the topic keeps is gone
 
 
 def _opened(record: Record) -> DeadLetter:

@@ -89,7 +89,10 @@ def batches(
 
 
 class _Dispatcher:
-    """Serves one subscription; remembers what became of the batch in hand, for when it is offered again."""
+    """Serves one subscription; remembers what became of the batches in hand, for when they are offered again.
+
+    One batch at a time; of several partitions, one that was refused may come again after another's.
+    """
 
     def __init__(
         self,
@@ -111,14 +114,14 @@ class _Dispatcher:
     def one_by_one(self, records: Sequence[Record]) -> None:
         for item in self._decoded(records):
             self._handle_alone(item)
-        self._forget()
+        self._forget(records)
 
     def as_a_whole(self, records: Sequence[Record]) -> None:
         received = self._decoded(records)
         if len(received) == 1 or not self._taken_whole(received):
             for item in received:
                 self._handle_alone(item)
-        self._forget()
+        self._forget(records)
 
     def _taken_whole(self, received: Sequence[Received]) -> bool:
         try:
@@ -130,9 +133,12 @@ class _Dispatcher:
             return False
         return True
 
-    def _forget(self) -> None:
-        for remembered in (self._done, self._parked, self._failures):
-            remembered.clear()
+    def _forget(self, records: Sequence[Record]) -> None:
+        """Forget a batch that is done; one of another partition may wait to be offered again."""
+        for record in records:
+            self._done.discard(record.position)
+            self._parked.discard(record.position)
+            self._failures.pop(record.position, None)
 
     def _decoded(self, records: Sequence[Record]) -> list[Received]:
         return [Received(record, self._decode(record)) for record in records]
@@ -141,7 +147,7 @@ class _Dispatcher:
         if record.position in self._parked:
             return None
         try:
-            return _of_its_shop(record)
+            return of_its_shop(record)
         except InvalidInputError as error:
             self._note_failure(record)
             self._park(record, error)
@@ -200,8 +206,12 @@ class _Dispatcher:
         _log.error("message.parked", group=self._group, topic=topic, offset=record.position.offset, code=code)
 
 
-def _of_its_shop(record: Record) -> Envelope[Any]:
-    """Decode a record; its key and its event must name the same shop, or something crossed from one to another."""
+def of_its_shop(record: Record) -> Envelope[Any]:
+    """Decode a record; its key and its event must name the same shop, or something crossed from one to another.
+
+    Raises:
+        InvalidInputError: it is no event of ours, or its key names another shop.
+    """
     envelope = decode(record.message)
     if not record.message.key.startswith(f"{envelope.shop}|".encode()):
         raise InvalidInputError("the key does not name the event's shop")

@@ -47,6 +47,9 @@ class Subscription(Protocol):
     def progress(self) -> float:
         """Return seconds since the consumer last polled or finished a batch: a wedged one shows here."""
 
+    def unready(self) -> str | None:
+        """Return what keeps the consumer from its work, or none: a consumer of a shared group may own no partition."""
+
     def stop(self, timeout: float = 20.0) -> None:
         """Finish the batch in hand and stop; what was not finished is offered to the next consumer."""
 
@@ -55,15 +58,22 @@ class Bus(Protocol):
     """Publishes, subscribes and reads back. Thread-safe."""
 
     def publish(self, messages: Sequence[Message]) -> list[Position]:
-        """Append messages, all or none where they share a partition; on return they are durable (fsync, or acks=all).
+        """Append messages, in order where they share a partition; on return they are durable (fsync, or acks=all).
 
         Raises:
+            InvalidInputError: one is larger than the bus takes; nothing was taken.
             UnavailableError: nothing was taken.
             OutcomeUnknownError: some may have been taken; publish them again, the ledger knows repeats.
         """
 
     def subscribe(self, group: str, topics: Sequence[str], handler: BatchHandler, *, batch: int = 500) -> Subscription:
         """Offer every record of the topics to the handler, from where the group stands (at first: the beginning)."""
+
+    def listen(self, topic: str, handler: Callable[[Record], None]) -> Subscription:
+        """Show this process every record of a topic that comes from now on; nothing is remembered or shown again.
+
+        For who waits for an answer: a record may be missed while the bus is away, and a handler that raises is logged.
+        """
 
     def read(self, topic: str, partition: int, start: int, limit: int) -> list[Record]:
         """Return up to `limit` records from offset `start` on; for catching up and for looking at dead letters."""
@@ -74,5 +84,15 @@ class Bus(Protocol):
     def lag(self, group: str, topics: Sequence[str]) -> int:
         """Return how many records the group has yet to finish."""
 
+    def unready(self) -> str | None:
+        """Return what keeps the bus from its work (silent, or a topic missing or wrong) and what to do, or none."""
+
     def close(self) -> None:
         """Stop every subscription and let go of the engine."""
+
+
+def unready(subscriptions: Sequence[Subscription]) -> str | None:
+    """Return what keeps consumers from their work, or none; a service that has none yet is not ready."""
+    if not subscriptions:
+        return "the consumer has not been started"
+    return next((said for each in subscriptions if (said := each.unready())), None)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from shared.bus.catalogue import require_topic
-from shared.bus.port import BatchHandler, Message, Position, Record
+from shared.bus.listener import Listener
+from shared.bus.port import BatchHandler, Message, Position, Record, Subscription
 from shared.bus.sqlite_consumer import Claims, SqliteSubscription
+from shared.bus.sqlite_listener import SqliteSource
 from shared.bus.sqlite_log import LogReader, open_log
 from shared.bus.sqlite_writer import LogWriter
 from shared.clock import Clock, SystemClock
@@ -25,7 +27,7 @@ class SqliteBus:
         self._file = open_log(path)
         self._reader = LogReader(self._file)
         self._lock = threading.Lock()
-        self._subscriptions: set[SqliteSubscription] = set()
+        self._running: dict[Subscription, SqliteSubscription | SqliteSource] = {}  # and whom news of it wakes
         self._claims = Claims()
         self._writer = LogWriter(self._file, clock or SystemClock(), self._wake)
 
@@ -61,9 +63,19 @@ class SqliteBus:
             ended=self._forget,
         )
         with self._lock:
-            self._subscriptions.add(subscription)
+            self._running[subscription] = subscription
         subscription.start()
         return subscription
+
+    def listen(self, topic: str, handler: Callable[[Record], None]) -> Listener:
+        """Show this process every record of a topic that comes from now on; nothing is remembered or shown again."""
+        require_topic(topic)
+        source = SqliteSource(LogReader(self._file), topic)
+        listener = Listener(topic, source, handler, self._forget)
+        with self._lock:
+            self._running[listener] = source
+        listener.start()
+        return listener
 
     def read(self, topic: str, partition: int, start: int, limit: int) -> list[Record]:
         """Return up to `limit` records from offset `start` on; none of a partition other than 0.
@@ -93,10 +105,14 @@ class SqliteBus:
             require_topic(topic)
         return sum(self._reader.end(topic) - self._reader.offset(group, topic) for topic in topics)
 
+    def unready(self) -> str | None:
+        """Return none: an opened file has every topic."""
+        return None
+
     def close(self) -> None:
         """Stop every subscription and let go of the file. Harmless twice."""
         with self._lock:
-            running = list(self._subscriptions)
+            running = list(self._running)
         for subscription in running:
             subscription.stop()
         self._writer.close()
@@ -104,10 +120,10 @@ class SqliteBus:
 
     def _wake(self, topics: set[str]) -> None:
         with self._lock:
-            for subscription in self._subscriptions:
-                if topics.intersection(subscription.topics):
-                    subscription.news.set()
+            for waiting in self._running.values():
+                if topics.intersection(waiting.topics):
+                    waiting.news.set()
 
-    def _forget(self, subscription: SqliteSubscription) -> None:
+    def _forget(self, subscription: Subscription) -> None:
         with self._lock:
-            self._subscriptions.discard(subscription)
+            self._running.pop(subscription, None)

@@ -91,6 +91,10 @@ class SqliteSubscription:
         """Return seconds since the consumer last polled, or since a batch was last taken or refused."""
         return monotonic() - self._seen
 
+    def unready(self) -> str | None:
+        """Return what keeps the consumer from its work, or none."""
+        return None if self._thread.is_alive() else f"the consumer {self._group} does not run"
+
     def stop(self, timeout: float = 20.0) -> None:
         """Finish the batch in hand and stop; what was not finished is offered to the next consumer."""
         self._stopping.set()

@@ -1,4 +1,4 @@
-"""Bytes ↔ CloudEvents 1.0 (structured JSON): the one place that knows how a message looks on a topic."""
+"""Bytes ↔ CloudEvents 1.0 (structured JSON; binary mode is read too): how a message looks on a topic."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 D = TypeVar("D", bound=Model)
 
 CONTENT_TYPE = b"application/cloudevents+json"
+_CE = "ce_"
+ASSUMED = "assumed"  # the extension that names the field whose value the intake assumed: the time, when none was given
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class Envelope(Generic[D]):
         """The record's key: one subject's events stay in order."""
         return f"{self.shop}|{self.subject}".encode()
 
+    @property
+    def digest(self) -> str:
+        """The digest of what the shop said: a field that the intake assumed (`assumed` names it) is left out."""
+        return digest(self.data, without=self.extensions.get(ASSUMED))
+
     def expired(self, now: datetime) -> bool:
         """Say whether the time is over by which an answer was wanted.
 
@@ -76,14 +83,44 @@ def _entity(type_: str) -> str:
     return type_.removeprefix("com.tastegraph.").rsplit(".", 1)[0]
 
 
-def canonical(data: Model) -> bytes:
+def canonical(data: Model, without: str | None = None) -> bytes:
     """Return the data as canonical JSON (RFC 8785), without what was not given: the same fact, the same bytes."""
-    return rfc8785.dumps(json.loads(data.model_dump_json(exclude_none=True)))
+    left_out = {without} if without else None
+    text = data.model_dump_json(exclude_none=True, exclude=left_out)
+    try:
+        return _PLAIN_WRITER.encode(_plain(text)).encode()
+    except _NotPlainError:
+        return rfc8785.dumps(json.loads(text))
 
 
-def digest(data: Model) -> str:
-    """Return the SHA-256 of the canonical data, in hexadecimal."""
-    return hashlib.sha256(canonical(data)).hexdigest()
+class _NotPlainError(Exception):
+    """JSON that only the whole of RFC 8785 can order or write: numbers, or names beyond the basic plane."""
+
+
+def _refuse_number(_: str) -> None:
+    raise _NotPlainError
+
+
+# Nearly all events are names and texts, which the standard library writes as RFC 8785 does, in a third of the time.
+_PLAIN_READER = json.JSONDecoder(parse_float=_refuse_number, parse_int=_refuse_number)
+_PLAIN_WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+_BEYOND_BASIC_PLANE = re.compile("[\U00010000-\U0010ffff]")
+
+
+def _plain(text: str) -> Any:
+    if not text.isascii() and _BEYOND_BASIC_PLANE.search(text):
+        raise _NotPlainError
+    return _PLAIN_READER.decode(text)
+
+
+def digest(data: Model, without: str | None = None) -> str:
+    """Return the SHA-256 of the canonical data, in hexadecimal; one field may be left out."""
+    return digest_of(canonical(data, without))
+
+
+def digest_of(content: bytes) -> str:
+    """Return the digest of canonical data."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def encode(envelope: Envelope[Any]) -> Message:
@@ -160,12 +197,19 @@ def _parse(message: Message) -> dict[str, Any]:
     if message.value is None:
         raise InvalidInputError("the message has no value")
     try:
-        head = json.loads(message.value)
+        value = json.loads(message.value)
+        head = _binary(message, value) or value
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(f"not JSON: {type(error).__name__}") from None
     if not isinstance(head, dict) or head.get("specversion") != "1.0":
         raise InvalidInputError("not a CloudEvent of specversion 1.0")
     return head
+
+
+def _binary(message: Message, data: Any) -> dict[str, Any]:
+    """Return the attributes and the data of a message in binary mode: those stand in its headers; else nothing."""
+    head = {name[len(_CE) :]: value.decode() for name, value in message.headers if name.startswith(_CE)}
+    return {**head, "data": data} if head else {}
 
 
 def violations_of(error: ValidationError, prefix: str = "") -> list[Violation]:

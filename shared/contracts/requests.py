@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from shared.contracts.templates import Draft
 from shared.contracts.values import Id, Model, Moment
 
 
@@ -17,7 +20,17 @@ class EmailRequested(Model):
     user_id: Id
     template: Id | None = None  # "name" or "name@version"; none: chosen by what is known of the user
     at: Moment | None = None  # ignore what came later
-    preview: bool = False  # made and replied, but neither stored nor published
+    preview: bool = False  # made and replied, but neither stored nor published; drafts may be previewed
+    campaign: Id | None = None  # a campaign reaches a user once in a period, whoever asks however often
+    period: Id | None = None  # such as 2026-W47; none: once ever
+
+    @property
+    def email_id(self) -> str:
+        """The id of the email: the campaign's own for this user and period, else the request's."""
+        if self.campaign is None:
+            return self.request_id
+        parts = json.dumps([self.user_id, self.campaign, self.period])
+        return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
 class TemplateCheckRequested(Model):
@@ -26,10 +39,8 @@ class TemplateCheckRequested(Model):
     type: ClassVar[str] = "com.tastegraph.template.check-requested.v1"
 
     request_id: Id
-    subject: str
-    preheader: str
-    mjml: str
-    text: str | None = None
+    template: Id  # its name
+    draft: Draft
 
 
 class BoardRequested(Model):
@@ -73,6 +84,7 @@ class EmailSkipped(Model):
 
     email_id: Id
     user_id: Id
+    decision_id: Id | None = None
     reason: str  # no-consent, suppressed, capped, nothing-to-say
     detail: str
 

@@ -19,16 +19,29 @@ REPLIES = "gateway.replies.v1"
 
 COMMERCE = (PURCHASES, INTERESTS, PRODUCTS, USERS)
 
+_HOURS = 3_600_000  # in milliseconds
+_DAYS = 24 * _HOURS
+LARGEST_MESSAGE = 2 << 20  # bytes of a record, key and headers included
+LARGEST_LETTER = LARGEST_MESSAGE + (64 << 10)  # a dead letter carries the whole original, and the reason
+
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic's contract. Its key is `shop|subject` (the user, or the product), so that one subject keeps its order."""
+    """A topic's contract. Its key is `shop|subject` (the user, or the product), so that one subject keeps its order.
+
+    Where the engine knows such things it has so many `partitions`, keeps a message for `retention_ms`, and if
+    `compacted` keeps only the last of each key. None is compacted: events are facts, and partial updates add up.
+    """
 
     name: str
     carries: tuple[type[Model], ...]
     writers: tuple[str, ...]
     readers: tuple[str, ...]
     dead_letters: bool = True
+    partitions: int = 8
+    retention_ms: int = 30 * _DAYS  # the ledger is the record; the log only has to outlast an outage
+    compacted: bool = False
+    largest: int = LARGEST_MESSAGE
 
 
 TOPICS: dict[str, Topic] = {
@@ -43,6 +56,7 @@ TOPICS: dict[str, Topic] = {
             (requests.EmailRequested, requests.TemplateCheckRequested),
             ("gateway", "marketing tools"),
             ("email",),
+            retention_ms=7 * _DAYS,
         ),
         Topic(
             EMAILS,
@@ -50,10 +64,32 @@ TOPICS: dict[str, Topic] = {
             ("email",),
             ("marketing tools",),
             dead_letters=False,
+            retention_ms=7 * _DAYS,
         ),
-        Topic(BOARD_REQUESTS, (requests.BoardRequested,), ("gateway", "marketing tools"), ("visionboard",)),
-        Topic(BOARDS, (requests.BoardGenerated,), ("visionboard",), ("marketing tools",), dead_letters=False),
-        Topic(REPLIES, (requests.Replied,), ("email", "visionboard"), ("gateway",), dead_letters=False),
+        Topic(
+            BOARD_REQUESTS,
+            (requests.BoardRequested,),
+            ("gateway", "marketing tools"),
+            ("visionboard",),
+            retention_ms=7 * _DAYS,
+        ),
+        Topic(
+            BOARDS,
+            (requests.BoardGenerated,),
+            ("visionboard",),
+            ("marketing tools",),
+            dead_letters=False,
+            retention_ms=7 * _DAYS,
+        ),
+        Topic(
+            REPLIES,
+            (requests.Replied,),
+            ("email", "visionboard"),
+            ("gateway",),
+            dead_letters=False,
+            partitions=4,
+            retention_ms=24 * _HOURS,
+        ),
     )
 }
 

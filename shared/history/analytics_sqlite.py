@@ -9,11 +9,11 @@ from typing import Any
 
 from shared.bus.port import Position
 from shared.contracts.events import InterestKind, Kind
-from shared.contracts.values import from_minor_units
-from shared.history.derive import Expression, Line, Listing, Refund, Row, Shelf, derive, plain, price_of
+from shared.history.derive import Expression, Line, Listing, Refund, Row, Shelf, derive, price_of
 from shared.history.port import Entry, Page, PricePoint, TrendQuery, TrendRow
 from shared.history.store import Store
 from shared.history.tokens import page_bound, place_in, token_for
+from shared.history.trending import bounded, by_period, key_of, trend_row
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS lines (
@@ -126,7 +126,6 @@ _TIMELINE = """
 SELECT at, seq, shop, kind, id, digest, log, topic, part, off, user_id, product_id, type, data FROM {source}
 WHERE shop = :shop AND data IS NOT NULL {conditions} ORDER BY at DESC, seq DESC LIMIT :limit
 """
-_MOST_ROWS = 10_000
 
 
 def insert(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
@@ -209,7 +208,7 @@ class SqliteAnalytics:
         )
         self._store.read().create_function("price_of", 3, price_of, deterministic=True)
         rows = self._store.rows(_trend_sql(query, within), _trend_values(query))
-        return _by_period([_trend_row(row) for row in rows])
+        return by_period([trend_row(row) for row in rows])
 
     def prices(self, shop: str, product_id: str, limit: int = 500) -> list[PricePoint]:
         """Return how a product's price moved: the latest points where it changed, in each currency, oldest first.
@@ -217,7 +216,7 @@ class SqliteAnalytics:
         Raises:
             UnavailableError: the file does not answer.
         """
-        asked = {"shop": shop, "product": product_id, "limit": _bounded(limit)}
+        asked = {"shop": shop, "product": product_id, "limit": bounded(limit)}
         rows = self._store.rows(_PRICES, asked)
         return [PricePoint(at, Decimal(price), currency, source) for at, price, currency, source in reversed(rows)]
 
@@ -243,39 +242,15 @@ def _trend_sql(query: TrendQuery, within: str) -> str:
 
 
 def _trend_values(query: TrendQuery) -> dict[str, Any]:
-    key = plain(query.key) if query.key is not None and query.by == "interest" else query.key
     return {
         "shop": query.shop,
         "user": query.user_id,
         "since": query.since,
         "until": query.until,
-        "key": key,
+        "key": key_of(query),
         "dismissed": InterestKind.DISMISSED.value,
-        "limit": _bounded(query.limit),
+        "limit": bounded(query.limit),
     }
-
-
-def _trend_row(row: tuple[Any, ...]) -> TrendRow:
-    start, key, count, quantity, revenue, currency, buyers, score = row
-    return TrendRow(
-        start,
-        key,
-        count,
-        Decimal(quantity).scaleb(-3),
-        from_minor_units(revenue, currency) if currency else Decimal(0),
-        currency,
-        buyers,
-        None if score is None else Decimal(round(score)).scaleb(-3),
-    )
-
-
-def _by_period(rows: Sequence[TrendRow]) -> list[TrendRow]:
-    """Turn the latest periods first into the oldest first; the order within a period stays."""
-    return sorted(rows, key=lambda row: row.start)
-
-
-def _bounded(limit: int) -> int:
-    return min(max(limit, 1), _MOST_ROWS)
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.clock import Clock, SystemClock, to_ms
-from shared.errors import ConflictError, InvalidInputError
+from shared.errors import ConflictError
+from shared.history.bodies import text_of, wanted
 from shared.history.port import Document, Page
 from shared.history.store import Store
 from shared.history.tokens import page_bound, place_in, token_for
 
-# `seq` is made anew by every write, so that it tells the newest first whatever the clock does.
+# `seq` is made anew by every write, so that it tells the newest first whatever the clock does; as the rowid it ends
+# every index.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -27,6 +29,10 @@ CREATE TABLE IF NOT EXISTS documents (
 );
 CREATE INDEX IF NOT EXISTS documents_by_shop ON documents (collection, shop, seq);
 CREATE INDEX IF NOT EXISTS documents_by_collection ON documents (collection, seq);
+CREATE INDEX IF NOT EXISTS documents_by_user ON documents (json_extract(body, '$.user_id'), collection, shop)
+    WHERE json_extract(body, '$.user_id') IS NOT NULL;
+CREATE INDEX IF NOT EXISTS documents_by_decision ON documents (json_extract(body, '$.decision_id'), collection, shop)
+    WHERE json_extract(body, '$.decision_id') IS NOT NULL;
 """
 
 _GET = """
@@ -40,6 +46,9 @@ SELECT collection, shop, id, body, version, updated_at, seq FROM documents
 WHERE {conditions} AND seq < ? ORDER BY seq DESC LIMIT ?
 """
 _HAS = "EXISTS (SELECT 1 FROM json_each(body) AS field WHERE field.key = ? AND field.type = 'text' AND field.value = ?)"
+
+# Said as the indexes say it; what is no text at the top may equal it too, so `_HAS` has the last word.
+_INDEXED = {name: f"json_extract(body, '$.{name}') = ?" for name in ("user_id", "decision_id")}
 
 
 class SqliteDocuments:
@@ -64,7 +73,7 @@ class SqliteDocuments:
             InvalidInputError: the body is not JSON, or a field's name holds `$` or `.`.
             ConflictError: another version stands.
         """
-        text = _text(body)
+        text = text_of(body)
         now = to_ms(self._clock.now())
         with self._store.write() as connection:
             stands = _version(connection, collection, shop, id)
@@ -93,9 +102,9 @@ class SqliteDocuments:
         Raises:
             InvalidInputError: `where` holds more than plain names and texts, or the token belongs to another question.
         """
-        wanted = _wanted(where or {})
-        question = ("documents", collection, shop, wanted)
-        conditions, values = _conditions(collection, shop, wanted)
+        fields = wanted(where or {})
+        question = ("documents", collection, shop, fields)
+        conditions, values = _conditions(collection, shop, fields)
         before = place_in(question, page_token, 1)[0] if page_token else (1 << 63) - 1
         size = page_bound(page_size)
         rows = self._store.rows(_FIND.format(conditions=" AND ".join(conditions)), (*values, before, size + 1))
@@ -111,12 +120,15 @@ class SqliteDocuments:
             return gone.rowcount > 0
 
 
-def _conditions(collection: str, shop: str | None, wanted: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
+def _conditions(collection: str, shop: str | None, fields: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
     conditions, values = ["collection = ?"], [collection]
     if shop is not None:
         conditions.append("shop = ?")
         values.append(shop)
-    for field in wanted:
+    for field in fields:
+        if field[0] in _INDEXED:
+            conditions.append(_INDEXED[field[0]])
+            values.append(field[1])
         conditions.append(_HAS)
         values.extend(field)
     return conditions, values
@@ -132,37 +144,3 @@ def _version(connection: sqlite3.Connection, collection: str, shop: str, id: str
 def _document(row: tuple[Any, ...]) -> Document:
     collection, shop, id_, body, version, updated_at = row
     return Document(collection, shop, id_, json.loads(body), version, updated_at)
-
-
-def _text(body: Mapping[str, Any]) -> str:
-    """Return the body as JSON; what another engine could not keep is refused here too."""
-    _check_names(body)
-    try:
-        return json.dumps(dict(body), allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        raise InvalidInputError("a document's values must be JSON") from None
-
-
-def _check_names(body: Mapping[str, Any]) -> None:
-    pending: list[Any] = [body]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, Mapping):
-            for name in value:
-                _check_name(name)
-            pending.extend(value.values())
-        elif isinstance(value, list | tuple):
-            pending.extend(value)
-
-
-def _check_name(name: object) -> None:
-    if not isinstance(name, str) or not name or "$" in name or "." in name:
-        raise InvalidInputError("a document's field names must be texts without $ and .")
-
-
-def _wanted(where: Mapping[str, str]) -> list[tuple[str, str]]:
-    for name, value in where.items():
-        _check_name(name)
-        if not isinstance(value, str):
-            raise InvalidInputError("documents are found by texts only")
-    return sorted(where.items())

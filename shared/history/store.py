@@ -14,6 +14,7 @@ from shared.errors import UnavailableError
 
 _FORMAT = 1
 _BUSY_SECONDS = 5.0
+_MISUSE = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE, sqlite3.SQLITE_MISMATCH})
 _SETTINGS = (
     "PRAGMA page_size=8192",  # of a new file
     "PRAGMA journal_mode=WAL",
@@ -33,14 +34,22 @@ class _Connection(sqlite3.Connection):
 def answering(doing: str) -> Iterator[None]:
     """Turn SQLite's failures to answer into UnavailableError, with a word on what was being done.
 
-    Misuse (a broken constraint, a wrong number of parameters) stays what it is: trying again would not help.
+    Misuse (a broken constraint, a wrong statement or number of parameters) stays what it is: trying again would not
+    help. A full disk, a lock, an unreadable page are failures to answer.
     """
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.ProgrammingError):
+        if _is_misuse(error):
             raise
         raise UnavailableError(f"the history's file does not answer ({doing}): {error}") from error
+
+
+def _is_misuse(error: sqlite3.DatabaseError) -> bool:
+    """Say whether a program's mistake caused it; SQLite tells by its primary result code (sqlite.org/rescode.html)."""
+    if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.ProgrammingError):
+        return True
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_IOERR) & 0xFF in _MISUSE
 
 
 class Store:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
 from shared.knowledge.engine import Engine
+from shared.knowledge.hindsight import Hindsight
 from shared.knowledge.insight import Bought, Candidate, Interest, Path, Via
 from shared.knowledge.reading_facts import Record, product_of, relevance
 from shared.knowledge.rows import uid
@@ -14,6 +15,7 @@ from shared.knowledge.rows import uid
 MOST = 300
 _SOURCES = 3  # bought products that a candidate's paths name; the others' weights are in one more path, without a name
 _INTERESTS = 20
+_BESIDE = 200
 _DIGITS = 9  # engines add floats in any order: what is left of it is rounded away
 
 Leads = dict[str, list[Path]]  # product id → paths of one kind, the best product first
@@ -30,7 +32,9 @@ class Viewpoint:
     bought: Sequence[Bought]
     interests: Sequence[Interest]
     matches: Mapping[str, Sequence[tuple[str, float]]]  # interest id → matched category id and likeness
-    owned: Container[str]
+    owned: Collection[str]
+    fade: float  # ms in which a purchase comes to matter e times less
+    hindsight: Hindsight | None = None
 
 
 def candidates(engine: Engine, view: Viewpoint) -> tuple[Candidate, ...]:
@@ -38,7 +42,10 @@ def candidates(engine: Engine, view: Viewpoint) -> tuple[Candidate, ...]:
     leads = [_beside(engine, view), _taste(engine, view), _interesting(engine, view), _popular(engine, view)]
     chosen = _in_turn(leads)
     uids = [uid("product", view.shop, product) for product in chosen]
-    found = {row["id"]: product_of(row) for row in engine.run("the_products", {"uids": uids})} if uids else {}
+    rows = engine.run("the_products", {"uids": uids}) if uids else []
+    if view.hindsight:
+        rows = [view.hindsight.drawn(row) for row in rows]
+    found = {row["id"]: product_of(row) for row in rows}
     return tuple(
         Candidate(found[product], tuple(path for lead in leads for path in lead.get(product, ())))
         for product in chosen
@@ -67,8 +74,13 @@ def _beside(engine: Engine, view: Viewpoint) -> Leads:
     if not view.bought:
         return {}
     titles = {one.product.product_id: one.product.title for one in view.bought}
-    statement = "beside_then" if view.past else "beside"
-    return _ranked({row["id"]: list(_sources(row, titles)) for row in _walk(engine, statement, view)})
+    if view.hindsight:
+        rows = view.hindsight.beside(view.bought, view.at, view.fade)
+    else:
+        # What is owned already may stand among the rows, so that many more are asked for.
+        moment = {"at": float(view.at), "fade": view.fade, "limit": _BESIDE + len(view.owned)}
+        rows = engine.run("beside_then" if view.past else "beside", _start(view) | moment)
+    return _ranked({row["id"]: list(_sources(row, titles)) for row in _offered(rows, view.owned)})
 
 
 def _sources(row: Record, titles: Mapping[str, str]) -> Iterator[Path]:
@@ -76,28 +88,38 @@ def _sources(row: Record, titles: Mapping[str, str]) -> Iterator[Path]:
         zip(row["scores"], row["supports"], row["sources"], strict=True), key=lambda edge: (-abs(edge[0]), edge[2])
     )
     for score, support, source in edges[:_SOURCES]:
-        yield Path(Via.BOUGHT_WITH, score, support, source, titles.get(source, ""))
+        yield Path(Via.BOUGHT_WITH, round(score, _DIGITS), support, source, titles.get(source, ""))
     if rest := edges[_SOURCES:]:
         weight = round(sum(sorted(edge[0] for edge in rest)), _DIGITS)
         yield Path(Via.BOUGHT_WITH, weight, sum(edge[1] for edge in rest))
 
 
 def _taste(engine: Engine, view: Viewpoint) -> Leads:
-    rows = _walk(engine, "taste_then" if view.past else "taste", view)
-    return _ranked({row["id"]: [Path(Via.SIMILAR_USER, round(row["weight"], _DIGITS), row["support"])] for row in rows})
+    if view.hindsight:
+        rows = view.hindsight.taste(view.user_id)
+    elif view.past:
+        rows = engine.run("taste_then", _start(view) | {"at": view.at})
+    else:
+        rows = engine.run("taste", _start(view))
+    offered = _offered(rows, view.owned)
+    return _ranked(
+        {row["id"]: [Path(Via.SIMILAR_USER, round(row["weight"], _DIGITS), row["support"])] for row in offered}
+    )
 
 
-def _walk(engine: Engine, statement: str, view: Viewpoint) -> Iterator[Record]:
-    start = {"uid": uid("user", view.shop, view.user_id)}
-    return _offered(engine.run(statement, start | {"at": view.at} if view.past else start), view.owned)
+def _start(view: Viewpoint) -> dict[str, object]:
+    return {"uid": uid("user", view.shop, view.user_id)}
 
 
 def _interesting(engine: Engine, view: Viewpoint) -> Leads:
     meant = _meant(view)
     if not meant:
         return {}
-    start = {"uid": uid("user", view.shop, view.user_id)}
-    rows = engine.run("popular_within", start) + (engine.run("popular_matched", start) if view.matches else [])
+    if view.hindsight:
+        rows = view.hindsight.popular_in(meant)
+    else:
+        matched = engine.run("popular_matched", _start(view)) if view.matches else []
+        rows = engine.run("popular_within", _start(view)) + matched
     leads: Leads = {}
     for row in _offered(rows, view.owned):
         for interest, weight in meant.get(row["interest"], ()):
@@ -131,7 +153,10 @@ def _meant(view: Viewpoint) -> dict[str, list[tuple[Interest, float]]]:
 
 
 def _popular(engine: Engine, view: Viewpoint) -> Leads:
-    rows = engine.run("popular_now", {"uid": uid("shop", view.shop, view.shop)})
+    if view.hindsight:
+        rows = view.hindsight.popular()
+    else:
+        rows = engine.run("popular_now", {"uid": uid("shop", view.shop, view.shop)})
     return {row["id"]: [Path(Via.POPULAR, float(row["buyers"]), row["buyers"])] for row in _offered(rows, view.owned)}
 
 

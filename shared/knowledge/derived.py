@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import islice
 from typing import Any
@@ -15,7 +15,8 @@ from shared.knowledge.port import Derived
 from shared.knowledge.rows import uid
 from shared.knowledge.tables import DERIVED, STRING, DerivedTable
 
-_CHUNK = 20_000  # edges in one transaction: well under a second, so that events go on in between
+_CHUNK = 5_000  # edges in one transaction: some tens of milliseconds, so that events go on in between
+_UNDRAWN = (0, 0.0, 1.0)  # recent buyers, newcomers, loyalty of a product of which nothing was said
 _PAUSE = 0.005  # seconds between two: whoever waits for the write lock gets it then
 
 Edge = tuple[Any, ...]  # source uid, target uid, then the table's columns
@@ -23,23 +24,35 @@ Edge = tuple[Any, ...]  # source uid, target uid, then the table's columns
 
 def write_derived(engine: Engine, shop: str, derived: Derived) -> None:
     """Replace a shop's neighbours and popularity; each source's edges change from old to new at once."""
-    _replace(engine, shop, DERIVED["bought_with"], derived.bought_with)
+    _replace(engine, shop, DERIVED["bought_with"], [(*edge, edge[1]) for edge in derived.bought_with])
     _replace(engine, shop, DERIVED["similar_to"], derived.similar_to)
     _replace(engine, shop, DERIVED["popular"], [(shop, *edge) for edge in derived.popular])
     _replace(engine, shop, DERIVED["popular_in"], derived.popular_in)
+    _draw(engine, shop, derived.products)
     with engine.transaction():
-        engine.run("unpopular", {"shop": shop})
-        rows = [{"uid": uid("product", shop, product), "buyers": buyers} for product, buyers in derived.popular]
-        if rows:
-            engine.run("set_popular", {"rows": rows})
+        told = {"parameters": asdict(derived.parameters), "fit": derived.fit}
         engine.run(
             "set_refreshed",
-            {
-                "uid": uid("shop", shop, shop),
-                "parameters": json.dumps(asdict(derived.parameters), sort_keys=True),
-                "at": derived.at,
-            },
+            {"uid": uid("shop", shop, shop), "parameters": json.dumps(told, sort_keys=True), "at": derived.at},
         )
+
+
+def _draw(engine: Engine, shop: str, products: Iterable[tuple[str, int, float, float]]) -> None:
+    """Write what products draw and keep, where it is not what was said before."""
+    before = {
+        row["id"]: (row["buyers"], row["newcomers"], row["loyalty"]) for row in engine.run("drawing", {"shop": shop})
+    }
+    now = {product: (buyers, newcomers, loyalty) for product, buyers, newcomers, loyalty in products}
+    changed = [
+        {"uid": uid("product", shop, product), "buyers": buyers, "newcomers": newcomers, "loyalty": loyalty}
+        for product in sorted(before.keys() | now.keys())
+        if (said := now.get(product, _UNDRAWN)) != before.get(product, _UNDRAWN)
+        for buyers, newcomers, loyalty in [said]
+    ]
+    for start in range(0, len(changed), _CHUNK):
+        with engine.transaction():
+            engine.run("set_drawing", {"rows": changed[start : start + _CHUNK]})
+        time.sleep(_PAUSE)
 
 
 def write_matches(engine: Engine, shop: str, matches: Sequence[tuple[str, str, float]]) -> None:

@@ -25,3 +25,9 @@ class Engine(Protocol):
 
     def bulk(self, label: str, columns: Mapping[str, Sequence[Any]], types: Sequence[str]) -> None:
         """Create many edges of a kind at once (`source` and `target` uids first), in this thread's transaction."""
+
+    def hold(self, kind: str, rows: Sequence[Mapping[str, Any]]) -> bool:
+        """Let nobody else write these nodes (each with its `uid`) until the transaction ends.
+
+        Says whether others may have written them until now, so that they must be read again.
+        """

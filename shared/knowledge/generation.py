@@ -15,13 +15,17 @@ from typing import Any
 import ladybug
 
 from shared.errors import TastegraphError, UnavailableError
+from shared.knowledge.dialect import Step, step_of
 from shared.knowledge.tables import DERIVED, EDGES, NODES, TABLES, DerivedTable, Table
 
-FORMAT = 1
+FORMAT = 3
 _FILE = "graph.lbug"
 _OPENING = "OPENING"  # stands while the file is being opened: an open that kills the process is seen the next time
 _SEAL = "SEAL"  # written on closing: what the file's bytes were, so that any byte changed at rest is seen on opening
 _ATTEMPTS = 2
+# Bringing the log into the file holds everyone up (seconds, measured while neighbours are refreshed): do it seldom.
+_CHECKPOINT_BYTES = 64 << 20
+_ARROW_ROWS = 50_000
 _DEFECTS = ("Binder exception", "Parser exception", "Catalog exception")
 
 
@@ -35,7 +39,9 @@ class Generation:
     def __init__(self, directory: Path, memory_mb: int) -> None:
         self.directory = directory
         self.number = int(directory.name.removeprefix("gen-"))
-        self._database = ladybug.Database(str(directory / _FILE), buffer_pool_size=memory_mb << 20)
+        self._database = ladybug.Database(
+            str(directory / _FILE), buffer_pool_size=memory_mb << 20, checkpoint_threshold=_CHECKPOINT_BYTES
+        )
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._changed = threading.Condition()
         self._users = 0
@@ -148,25 +154,37 @@ def stream(connection: Any, text: str, parameters: Mapping[str, Any] | None = No
         UnavailableError: as for `execute`.
     """
     try:
-        result = _executed(connection, text, dict(parameters or {}))
-        try:
-            names = result.get_column_names()
-            while result.has_next():
-                yield dict(zip(names, result.get_next(), strict=True))
-        finally:
-            result.close()
+        step = step_of(text, parameters or {})
+        statement = _prepared(connection, step)
+        for given in step.parameters:
+            yield from _answers(connection.execute(statement, dict(given)), step)
     except RuntimeError as error:
         if str(error).startswith(_DEFECTS):
             raise  # the statement is wrong, and would be again
         raise UnavailableError(f"the graph engine: {str(error)[:300]}") from error
 
 
-def _executed(connection: Any, text: str, parameters: dict[str, Any]) -> Any:
-    """Run a statement; one with a bulk of rows is prepared for itself, for the driver's cache would keep the rows."""
-    if all(isinstance(value, str | int | float) for value in parameters.values()):
-        return connection.execute(text, parameters)
-    prepared = connection._prepare(text, parameters)  # noqa: SLF001 (`prepare` does the same, and warns)
-    return connection.execute(prepared, parameters)
+def _prepared(connection: Any, step: Step) -> Any:
+    """Return a statement to execute: prepared for itself when it has many rows, else the text for the driver's cache.
+
+    The driver's cache would keep a bulk of rows, and looks at every parameter for each of many executions.
+    """
+    first = step.parameters[0]
+    if len(step.parameters) == 1 and not any(isinstance(value, list) for value in first.values()):
+        return step.text
+    return connection._prepare(step.text, dict(first))  # noqa: SLF001 (`prepare` does the same, and warns)
+
+
+def _answers(result: Any, step: Step) -> Iterator[dict[str, Any]]:
+    try:
+        if step.wanted is not None:
+            yield from step.chosen(result.get_as_arrow(_ARROW_ROWS))
+            return
+        names = result.get_column_names()
+        while result.has_next():
+            yield dict(zip(names, result.get_next(), strict=True))
+    finally:
+        result.close()
 
 
 @contextlib.contextmanager

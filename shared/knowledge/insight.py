@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Product:
     image_url: str | None = None
     available: bool = True
     popularity: int = 0  # distinct buyers in the shop's last 28 days, as of the last refresh
+    newcomers: float = 0.0  # likewise: first-time buyers, fading with the days since (see `Parameters`)
+    loyalty: float = 1.0  # likewise: how likely its buyers come back to it, relative to the shop's mean
 
     @property
     def title(self) -> str:
@@ -91,7 +94,8 @@ class Via(StrEnum):
 class Path:
     """One path to a candidate. `source` names the step in between (a product, an interest), if there is one.
 
-    `weight` is the edge's own score (signed for `BOUGHT_WITH`), `support` how many users or baskets stand behind it.
+    `weight` is the edge's score, signed for `BOUGHT_WITH` and times how much its source matters to the user now;
+    `support` is how many users stand behind it.
     """
 
     via: Via
@@ -111,11 +115,36 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """A shop's fitted parameters, with safe defaults (QUALITY: what wins)."""
+    """A shop's parameters, fitted on its own past; the defaults serve until there is enough (docs/quality.md).
+
+    *Buy again*: (Σ exp(-Δdays/`decay_days`) + `quick_share` · Σ exp(-Δdays/30)) · (1 + popularity)^`popularity_power`
+    · loyalty^`loyalty_power`. *Discover*: (Σ exp(-Δdays/`source_days`) of a source · its weight + `similar_share` ·
+    mean likeness of the similar users who bought it + `popular_share` · share of the most popular)
+    · (1 + newcomers)^`newcomer_power`.
+    """
 
     decay_days: float = 150.0
-    popularity_power: float = 0.1
+    quick_share: float = 0.5
+    popularity_power: float = 0.05
+    loyalty_power: float = 0.25
+    source_days: float = 150.0
+    ridge: float = 500.0  # EASE's penalty, in buyers
+    newcomer_days: float = 14.0  # how fast a first-time buyer's word on a product fades
+    newcomer_power: float = 0.5
+    similar_share: float = 0.6
+    popular_share: float = 0.1
+    new_among_top: float = 0.0  # what a discovery's score is times in the best single list; 0: after all repetitions
     fitted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A shop's present, its last refresh (ms; 0: none), its parameters, and on what these were fitted (empty: not)."""
+
+    last_at: int
+    refreshed_at: int
+    parameters: Parameters
+    fit: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

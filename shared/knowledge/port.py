@@ -6,7 +6,7 @@ Only the graph service holds a `KnowledgeWriter`; everyone else holds a `Knowled
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from shared.bus.port import Position
@@ -14,21 +14,27 @@ from shared.bus.port import Position
 if TYPE_CHECKING:
     import numpy as np
 
-    from shared.knowledge.insight import Insight, Neighbour, Neighbourhood, Parameters, Product, Profile
+    from shared.knowledge.hindsight import Hindsight
+    from shared.knowledge.insight import Fitted, Insight, Neighbour, Neighbourhood, Parameters, Product, Profile
     from shared.knowledge.projection import Delta, Row, RowKey
 
 
 class KnowledgeReader(Protocol):
     """Answers from the graph. Every read is bounded; shop-scoped; thread-safe; never waits for the writer."""
 
-    def insight(self, shop: str, user_id: str, at: int | None = None) -> Insight:
+    def insight(self, shop: str, user_id: str, at: int | None = None, hindsight: Hindsight | None = None) -> Insight:
         """Return all that email, board and recommendation need to know of a user, in one bounded read.
 
-        `at` (ms) ignores purchases and interests that came later. An unknown user gives `known=False`, never an error.
+        `at` (ms) ignores purchases and interests that came later; `hindsight` says what neighbours, popularity and
+        parameters were then (without it they are those of the last refresh). An unknown user gives `known=False`,
+        never an error.
 
         Raises:
             UnavailableError: the engine does not answer, or is being rebuilt and has no older generation.
         """
+
+    def fitted(self, shop: str) -> Fitted | None:
+        """Return what a shop's parameters are and how they came to be, or none for an unknown shop."""
 
     def profile(self, shop: str, user_id: str) -> Profile | None:
         """Return a user at a glance, or none."""
@@ -70,6 +76,8 @@ class Derived:
 
     `bought_with`: product, product, score (signed), support. `similar_to`: user, user, score, support.
     `popular`: product, distinct buyers in 28 days. `popular_in`: interest id, product, distinct buyers.
+    `products`: product, distinct buyers in 28 days, newcomers, loyalty (see `insight.Product`).
+    `fit`: how the parameters came to be: when, on what, with which scores.
     """
 
     bought_with: Sequence[tuple[str, str, float, int]]
@@ -78,6 +86,8 @@ class Derived:
     popular_in: Sequence[tuple[str, str, int]]
     parameters: Parameters
     at: int
+    products: Sequence[tuple[str, int, float, float]] = ()
+    fit: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from shared.knowledge.engine import Engine
-from shared.knowledge.insight import Insight, Neighbour, Neighbourhood, Product, Profile
+from shared.knowledge.hindsight import Hindsight
+from shared.knowledge.insight import Fitted, Insight, Neighbour, Neighbourhood, Product, Profile
 from shared.knowledge.neighbourhoods import check, draw
 from shared.knowledge.reading_facts import FOREVER, Horizon, Record, product_of, traits
-from shared.knowledge.reading_insight import insight_of, interests_of, matches_of, user_of
+from shared.knowledge.reading_insight import insight_of, interests_of, matches_of, shop_of, user_of
 from shared.knowledge.rows import uid
 
 _MOST_NEIGHBOURS = 50
@@ -24,9 +25,13 @@ class Reading:
 
     engine: Engine
 
-    def insight(self, shop: str, user_id: str, at: int | None = None) -> Insight:
+    def insight(self, shop: str, user_id: str, at: int | None = None, hindsight: Hindsight | None = None) -> Insight:
         """Return what is to be known of a user in one bounded read (see the port)."""
-        return insight_of(self.engine, shop, user_id, at)
+        return insight_of(self.engine, shop, user_id, at, hindsight)
+
+    def fitted(self, shop: str) -> Fitted | None:
+        """Return what a shop's parameters are and how they came to be, or none for an unknown shop."""
+        return shop_of(self.engine, shop)
 
     def profile(self, shop: str, user_id: str) -> Profile | None:
         """Return a user at a glance (of their 2,000 latest products), or none."""

@@ -35,12 +35,13 @@ class Horizon:
 
 
 def product_of(record: Record) -> Product:
-    """Return the product that a record with `id`, `facts` and `popular` tells."""
-    return _product(record["id"], record["facts"] or "", record["popular"] or 0)
+    """Return the product that a record with `id`, `facts` and `popular` tells; it may say `newcomers` and `loyalty`."""
+    draw = (record["popular"] or 0, record.get("newcomers") or 0.0, record.get("loyalty", 1.0))
+    return _product(record["id"], record["facts"] or "", draw)
 
 
 @lru_cache(maxsize=1 << 14)
-def _product(id: str, text: str, popular: int) -> Product:
+def _product(id: str, text: str, draw: tuple[int, float, float]) -> Product:
     facts = read_facts(text)
     amount, currency = facts.value("price") or (None, None)
     return Product(
@@ -54,7 +55,9 @@ def _product(id: str, text: str, popular: int) -> Product:
         url=facts.value("url"),
         image_url=facts.value("image_url"),
         available=facts.value("availability") not in _UNAVAILABLE,
-        popularity=popular,
+        popularity=draw[0],
+        newcomers=draw[1],
+        loyalty=draw[2],
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from shared.knowledge.candidates import Viewpoint, candidates
 from shared.knowledge.engine import Engine
-from shared.knowledge.insight import Bought, Insight, Interest, Parameters, Reaction
+from shared.knowledge.hindsight import Hindsight
+from shared.knowledge.insight import Bought, Fitted, Insight, Interest, Parameters, Reaction
 from shared.knowledge.reading_facts import (
     FOREVER,
     Horizon,
@@ -22,31 +24,40 @@ from shared.knowledge.reading_facts import (
 )
 from shared.knowledge.rows import Facts, read_facts, uid
 
+_DAY = 86_400_000.0
+
 Matches = dict[str, list[tuple[str, float]]]  # interest id → matched category id and likeness, the likeliest first
 
 
-def insight_of(engine: Engine, shop: str, user_id: str, at: int | None) -> Insight:
+def insight_of(engine: Engine, shop: str, user_id: str, at: int | None, hindsight: Hindsight | None = None) -> Insight:
     """Return an insight (see the port)."""
     until = FOREVER if at is None else at
     start = {"uid": uid("user", shop, user_id)}
-    last_at, refreshed_at, parameters = shop_of(engine, shop)
+    told = shop_of(engine, shop) or Fitted(0, 0, Parameters(), {})
+    if hindsight:
+        then = hindsight.derived.at  # the shop's present was its latest purchase by then
+        told = replace(told, last_at=min(told.last_at, then), refreshed_at=then, parameters=hindsight.parameters)
     facts = user_of(engine, shop, user_id)
     purchases = engine.run("bought_by", start)
     reacted, interested = engine.run("reactions_of", start), engine.run("interests_of", start)
-    present = min(until, last_at or _latest(interested, reacted))
+    present = min(until, told.last_at or _latest(interested, reacted))
     horizon = Horizon(until, present)
     bought = _bought(purchases, present)
+    if hindsight:
+        bought = tuple(replace(one, product=hindsight.seen(one.product)) for one in bought)
     matches = matches_of(engine, shop, user_id)
     interests = interests_of(engine, shop, interested, matches, horizon)
     view = Viewpoint(
         shop=shop,
         user_id=user_id,
         at=present,
-        past=present < last_at,
+        past=present < told.last_at,
         bought=bought,
         interests=interests,
         matches=matches,
         owned=_owned(purchases, bought),
+        fade=told.parameters.source_days * _DAY,
+        hindsight=hindsight,
     )
     return Insight(
         shop=shop,
@@ -60,18 +71,20 @@ def insight_of(engine: Engine, shop: str, user_id: str, at: int | None) -> Insig
         interests=interests,
         reactions=_reactions(reacted, horizon),
         candidates=candidates(engine, view),
-        parameters=parameters,
-        refreshed_at=refreshed_at,
+        parameters=told.parameters,
+        refreshed_at=told.refreshed_at,
     )
 
 
-def shop_of(engine: Engine, shop: str) -> tuple[int, int, Parameters]:
-    """Return a shop's last event, its last refresh (ms; 0: none) and its parameters; defaults for an unknown shop."""
+def shop_of(engine: Engine, shop: str) -> Fitted | None:
+    """Return a shop's present, its last refresh and its parameters, or none for an unknown shop."""
     found = engine.run("the_shop", {"uid": uid("shop", shop, shop)})
     if not found:
-        return 0, 0, Parameters()
+        return None
     row = found[0]
-    return row["last_at"] or 0, row["refreshed_at"] or 0, Parameters(**json.loads(row["parameters"] or "{}"))
+    told = json.loads(row["parameters"] or "{}")
+    parameters = Parameters(**told.get("parameters", {}))
+    return Fitted(row["last_at"] or 0, row["refreshed_at"] or 0, parameters, told.get("fit", {}))
 
 
 def user_of(engine: Engine, shop: str, user_id: str) -> Facts | None:
@@ -120,9 +133,9 @@ def _bought(rows: Iterable[Record], until: int) -> tuple[Bought, ...]:
 
 
 def _owned(rows: Iterable[Record], bought: Iterable[Bought]) -> frozenset[str]:
-    """Return what is not offered as new: what was bought, and what was given back before its purchase was known."""
+    """Return what is not offered as new: what was bought and kept, or given back before its purchase was known."""
     returned = (row["id"] for row in rows if not row["times"])
-    return frozenset(one.product.product_id for one in bought).union(returned)
+    return frozenset(one.product.product_id for one in bought if one.kept > 0).union(returned)
 
 
 def _reactions(rows: Iterable[Record], horizon: Horizon) -> tuple[Reaction, ...]:

@@ -4,12 +4,12 @@ RETURN s.last_at AS last_at, s.refreshed_at AS refreshed_at, s.parameters AS par
 
 -- the_product: What one product says, and how many bought it lately.
 MATCH (p:Product {uid: $uid})
-RETURN p.id AS id, p.facts AS facts, p.popular AS popular;
+RETURN p.id AS id, p.facts AS facts, p.popular AS popular, p.newcomers AS newcomers, p.loyalty AS loyalty;
 
 -- the_products: What products of these uids say, and how many bought them lately.
 UNWIND $uids AS uid
 MATCH (p:Product {uid: uid})
-RETURN p.id AS id, p.facts AS facts, p.popular AS popular;
+RETURN p.id AS id, p.facts AS facts, p.popular AS popular, p.newcomers AS newcomers, p.loyalty AS loyalty;
 
 -- users_after: A shop's user ids in order, after one of them.
 MATCH (u:User)
@@ -18,7 +18,7 @@ RETURN u.id AS id ORDER BY id LIMIT $limit;
 
 -- bought_by: What a user bought, the latest first.
 MATCH (u:User {uid: $uid})-[e:PURCHASED]->(p:Product)
-RETURN p.id AS id, p.facts AS facts, p.popular AS popular, e.times AS times, e.quantity AS quantity, e.spend AS spend, e.refunded AS refunded, e.currency AS currency
+RETURN p.id AS id, p.facts AS facts, p.popular AS popular, p.newcomers AS newcomers, p.loyalty AS loyalty, e.times AS times, e.quantity AS quantity, e.spend AS spend, e.refunded AS refunded, e.currency AS currency
 ORDER BY coalesce(e.times[-1], 0) DESC, id LIMIT 2000;
 
 -- interests_of: What a user is interested in, the strongest first.
@@ -39,36 +39,36 @@ MATCH (u)-[e:REACTED_TO]->(p:Product)
 RETURN p.id AS id, p.facts AS facts, p.popular AS popular, e.views AS views, e.viewed_at AS viewed_at, e.wished_at AS wished_at, e.rating AS rating, e.rating_stamp AS rating_stamp, e.dismissed_at AS dismissed_at
 ORDER BY viewed_at + wished_at + dismissed_at DESC, id LIMIT 500;
 
--- beside: What is bought with a user's 100 latest products and not by the user, and the edges that lead there.
+-- beside: What is bought with a user's 100 latest products, and the edges that lead there, each times how lately.
 MATCH (u:User {uid: $uid})-[e:PURCHASED]->(s:Product)
-WITH u, s ORDER BY coalesce(e.times[-1], 0) DESC, s.id LIMIT 100
-MATCH (s)-[b:BOUGHT_WITH]->(p:Product)
-WHERE NOT EXISTS { MATCH (u)-[:PURCHASED]->(p) }
-RETURN p.id AS id, sum(b.score) AS weight, collect(s.id) AS sources, collect(b.score) AS scores, collect(b.support) AS supports
-ORDER BY weight DESC, id LIMIT 200;
+WHERE size(e.times) > 0 AND e.refunded < e.quantity
+WITH s, 2.718281828459045 ^ ((e.times[-1] - $at) / $fade) AS strength
+ORDER BY strength DESC, s.id LIMIT 100
+MATCH (s)-[b:BOUGHT_WITH]->(:Product)
+RETURN b.product AS id, sum(b.score * strength) AS weight, collect(s.id) AS sources, collect(b.score * strength) AS scores, collect(b.support) AS supports
+ORDER BY weight DESC, id LIMIT $limit;
 
 -- beside_then: As `beside`, from what the user had bought by a moment, that itself not left out.
 MATCH (u:User {uid: $uid})-[e:PURCHASED]->(s:Product)
 WHERE e.times[-size(e.times)] <= $at
-WITH s ORDER BY e.times[-size(e.times)] DESC, s.id LIMIT 100
-MATCH (s)-[b:BOUGHT_WITH]->(p:Product)
-RETURN p.id AS id, sum(b.score) AS weight, collect(s.id) AS sources, collect(b.score) AS scores, collect(b.support) AS supports
-ORDER BY weight DESC, id LIMIT 800;
+WITH s, 2.718281828459045 ^ ((e.times[-size(e.times)] - $at) / $fade) AS strength
+ORDER BY strength DESC, s.id LIMIT 100
+MATCH (s)-[b:BOUGHT_WITH]->(:Product)
+RETURN b.product AS id, sum(b.score * strength) AS weight, collect(s.id) AS sources, collect(b.score * strength) AS scores, collect(b.support) AS supports
+ORDER BY weight DESC, id LIMIT $limit;
 
--- taste: Products that the 15 most similar users bought and the user did not, the most shared first.
+-- taste: Products that the most similar users (15 are kept) bought and the user did not, the most shared first.
 MATCH (u:User {uid: $uid})-[s:SIMILAR_TO]->(v:User)
-WITH u, v, s.score AS score ORDER BY score DESC, v.id LIMIT 15
 MATCH (v)-[e:PURCHASED]->(p:Product)
-WHERE NOT EXISTS { MATCH (u)-[:PURCHASED]->(p) }
-RETURN p.id AS id, sum(score) AS weight, count(*) AS support
+WHERE size(e.times) > 0 AND e.refunded < e.quantity AND NOT EXISTS { MATCH (u)-[o:PURCHASED]->(p) WHERE o.refunded < o.quantity }
+RETURN p.id AS id, sum(s.score) AS weight, count(*) AS support
 ORDER BY weight DESC, id LIMIT 200;
 
 -- taste_then: As `taste`, with what those had bought by a moment, the user's own not left out.
 MATCH (u:User {uid: $uid})-[s:SIMILAR_TO]->(v:User)
-WITH v, s.score AS score ORDER BY score DESC, v.id LIMIT 15
 MATCH (v)-[e:PURCHASED]->(p:Product)
 WHERE e.times[-size(e.times)] <= $at
-RETURN p.id AS id, sum(score) AS weight, count(*) AS support
+RETURN p.id AS id, sum(s.score) AS weight, count(*) AS support
 ORDER BY weight DESC, id LIMIT 800;
 
 -- popular_within: Products popular in what a user is interested in, the most popular first.

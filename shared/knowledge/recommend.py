@@ -1,26 +1,33 @@
 """What to offer a user: pure scoring over an insight, so that equal insights give equal answers on every engine.
 
-`buy_again` is an edge's decayed repetition times a small power of recent popularity; `discover` sums the paths that
-lead to what is new. Both follow the figures in docs/adr/0005-two-slates.md.
+`buy_again` is an edge's decayed repetition times small powers of the product's recent popularity and its buyers'
+loyalty; `discover` sums the paths that lead to what is new, times how the product draws new buyers. The shop's
+parameters are fitted on its own past (docs/quality.md, docs/adr/0005-two-slates.md).
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from shared.knowledge import reasons
-from shared.knowledge.insight import Bought, Candidate, Insight, Path, Product, Via
+from pydantic_core import to_json
 
-VERSION = "1"
+from shared.knowledge import reasons
+from shared.knowledge.insight import Bought, Candidate, Insight, Parameters, Path, Product, Via
+
+VERSION = "2"
 _DAY = 86_400_000.0
-_WEIGHTS = {Via.BOUGHT_WITH: 1.0, Via.SIMILAR_USER: 0.6, Via.INTEREST: 0.8, Via.POPULAR: 0.05}
-_DISCOVER_POWER = 0.1
-_ALIKE = 2  # offers from one narrow category in the discover slate
+_WORD = re.compile(r"[^\W\d_]+")
+_QUICK_DAYS = 30.0
+_SIMILAR = 15  # similar users behind a SIMILAR_USER path's sum
+_INTEREST = 0.3  # what a fully stated interest counts beside what purchases say
+_ALIKE = 2  # near-identical offers that stand before what is different
+_ALIKE_AT_MOST = 4
+_BROAD, _BROAD_AT_LEAST = 0.02, 5  # a category with a larger share (or count) of the candidates is not a narrow one
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +78,13 @@ def recommend(insight: Insight, limit: int = 10) -> Recommendation:
     """Return at most `limit` items per slate, best first; ties go by popularity, then by product id."""
     unwanted = frozenset(r.product.product_id for r in insight.reactions if r.dismissed_at)
     again = _ranked(_again(insight, unwanted))
-    new = _varied(_ranked(_new(insight, unwanted)))
+    new = _varied(_ranked(_new(insight, unwanted)), insight.candidates)
     return Recommendation(
         user_id=insight.user_id,
         at=insight.at,
         buy_again=tuple(again[:limit]),
         discover=tuple(new[:limit]),
-        top=tuple([*again, *_ranked(_popular(insight, unwanted))][:limit]),
+        top=tuple(_top(again, new, _ranked(_popular(insight, unwanted)), insight.parameters.new_among_top)[:limit]),
         served_by=_served_by(again, new),
         decision_id=decision_id(insight),
     )
@@ -85,8 +92,12 @@ def recommend(insight: Insight, limit: int = 10) -> Recommendation:
 
 def decision_id(insight: Insight) -> str:
     """Return the id of the decision: a digest of all that it rests on, and of the way it was made."""
-    inputs = json.dumps([VERSION, asdict(insight)], default=str, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(inputs.encode()).hexdigest()[:24]
+    return hashlib.sha256(VERSION.encode() + inputs(insight)).hexdigest()[:24]
+
+
+def inputs(insight: Insight) -> bytes:
+    """Return all that a decision rests on, as JSON; equal insights give equal bytes."""
+    return to_json(insight)
 
 
 def repetition(times: Sequence[int], at: int, decay_days: float) -> float:
@@ -96,56 +107,68 @@ def repetition(times: Sequence[int], at: int, decay_days: float) -> float:
 
 
 def _again(insight: Insight, unwanted: frozenset[str]) -> Iterable[Item]:
-    decay, power = insight.parameters.decay_days, insight.parameters.popularity_power
     for bought in insight.bought:
         if bought.kept > 0 and _offerable(bought.product, unwanted):
-            yield _again_item(bought, insight.at, decay, power)
+            yield _again_item(bought, insight.at, insight.parameters)
 
 
-def _again_item(bought: Bought, at: int, decay: float, power: float) -> Item:
+def _again_item(bought: Bought, at: int, fitted: Parameters) -> Item:
+    product = bought.product
+    quick = fitted.quick_share * repetition(bought.times, at, _QUICK_DAYS) if fitted.quick_share else 0.0
     parts = {
-        "repetition": round(repetition(bought.times, at, decay) * bought.kept, 9),
-        "popularity": round((1.0 + bought.product.popularity) ** power, 9),
+        "repetition": round((repetition(bought.times, at, fitted.decay_days) + quick) * bought.kept, 9),
+        "popularity": round((1.0 + product.popularity) ** fitted.popularity_power, 9),
+        "loyalty": round(product.loyalty**fitted.loyalty_power, 9),
     }
-    score = round(parts["repetition"] * parts["popularity"], 9)
-    return Item(bought.product, "buy_again", score, parts, reasons.buy_again(bought, at))
+    score = round(parts["repetition"] * parts["popularity"] * parts["loyalty"], 9)
+    return Item(product, "buy_again", score, parts, reasons.buy_again(bought, at))
 
 
 def _new(insight: Insight, unwanted: frozenset[str]) -> Iterable[Item]:
     owned = frozenset(bought.product.product_id for bought in insight.bought if bought.kept > 0)
-    strength = _source_strength(insight)
+    share = _share(insight)
     for candidate in insight.candidates:
         if candidate.product.product_id not in owned and _offerable(candidate.product, unwanted):
-            item = _new_item(candidate, strength)
+            item = _new_item(candidate, share, insight.parameters)
             if item.score > 0:
                 yield item
 
 
-def _source_strength(insight: Insight) -> Callable[[Path], float]:
-    """A path counts by how much its source matters to the user now; popularity is a share of the most popular."""
-    now = {b.product.product_id: repetition(b.times, insight.at, insight.parameters.decay_days) for b in insight.bought}
-    buyers = (path.weight for one in insight.candidates for path in one.paths if path.via is Via.POPULAR)
-    most = max(buyers, default=1.0) or 1.0
+def _share(insight: Insight) -> Callable[[Path], float]:
+    """Return what a path adds to a candidate's score; popularity is a share of the most popular."""
+    fitted = insight.parameters
+    buyers = [one.product.popularity for one in insight.candidates] + [b.product.popularity for b in insight.bought]
+    counted = [path.support for one in insight.candidates for path in one.paths if path.via is Via.POPULAR]
+    weights = {
+        Via.BOUGHT_WITH: 1.0,
+        Via.SIMILAR_USER: fitted.similar_share / _SIMILAR,
+        Via.INTEREST: _INTEREST,
+        Via.POPULAR: fitted.popular_share / max((1, *buyers, *counted)),
+    }
+    return lambda path: weights[path.via] * path.weight
 
-    def strength(path: Path) -> float:
-        if path.via is Via.BOUGHT_WITH:
-            return float(now.get(path.source_id, 0.1) ** 0.5)
-        return 1.0 / most if path.via is Via.POPULAR else 1.0
 
-    return strength
-
-
-def _new_item(candidate: Candidate, strength: Callable[[Path], float]) -> Item:
-    parts: Counter[str] = Counter()
-    shares = [(_WEIGHTS[path.via] * path.weight * strength(path), path) for path in candidate.paths]
-    for share, path in shares:
-        parts[path.via.value] += share  # type: ignore[assignment]
-    popularity = (1.0 + candidate.product.popularity) ** _DISCOVER_POWER
-    score = round(sum(share for share, _ in shares) * popularity, 9)
-    strongest = max(shares, key=lambda pair: (_nameable(pair[1]), pair[0]))[1] if shares else None
-    rounded = {name: round(value, 9) for name, value in sorted(parts.items())} | {"popularity": round(popularity, 9)}
+def _new_item(candidate: Candidate, share: Callable[[Path], float], fitted: Parameters) -> Item:
+    parts: dict[str, float] = {}
+    shares = [(share(path), path) for path in candidate.paths]
+    for part, path in shares:
+        parts[path.via.value] = parts.get(path.via.value, 0.0) + part
+    drawing = (1.0 + candidate.product.newcomers) ** fitted.newcomer_power
+    score = round(sum(part for part, _ in shares) * drawing, 9)
+    speaking = [pair for pair in shares if pair[0] > 0]
+    strongest = max(speaking, key=lambda pair: (_nameable(pair[1]), pair[0]))[1] if speaking else None
+    rounded = {name: round(value, 9) for name, value in sorted(parts.items())} | {"newcomers": round(drawing, 9)}
     reason = reasons.discover(strongest) if strongest else ""
     return Item(candidate.product, "discover", score, rounded, reason, strongest)
+
+
+def _top(again: Sequence[Item], new: Sequence[Item], popular: Sequence[Item], weight: float) -> list[Item]:
+    """Return the best single list: what is new comes among repetitions as its fitted weight says, or after them."""
+    among = sorted((*again, *new), key=lambda item: -item.score * (weight if item.slate == "discover" else 1.0))
+    listed: dict[str, Item] = {}
+    for item in (*(among if weight else (*again, *new)), *popular):
+        listed.setdefault(item.product.product_id, item)
+    return list(listed.values())
 
 
 def _nameable(path: Path) -> bool:
@@ -172,16 +195,30 @@ def _ranked(items: Iterable[Item]) -> list[Item]:
     return sorted(items, key=lambda item: (-item.score, -item.product.popularity, item.product.product_id))
 
 
-def _varied(items: Sequence[Item]) -> list[Item]:
-    """Keep the order, but let no narrow category take over."""
+def _varied(items: Sequence[Item], candidates: Sequence[Candidate]) -> list[Item]:
+    """Keep the order, but let things that are much alike stand back behind what is different."""
+    shelves = Counter(candidate.product.categories for candidate in candidates)
+    broad = {
+        shelf for shelf, count in shelves.items() if count > max(_BROAD_AT_LEAST, _BROAD * len(candidates)) or not shelf
+    }
     seen: Counter[tuple[str, ...]] = Counter()
-    kept = []
+    first, back = [], []
     for item in items:
-        shelf = item.product.categories
-        seen[shelf] += 1
-        if not shelf or seen[shelf] <= _ALIKE:
-            kept.append(item)
-    return kept
+        kinds = _kinds(item.product, broad)
+        seen.update(kinds)
+        most = max((seen[kind] for kind in kinds), default=0)
+        if most <= _ALIKE:
+            first.append(item)
+        elif most <= _ALIKE_AT_MOST:
+            back.append(item)
+    return [*first, *back]
+
+
+def _kinds(product: Product, broad: Container[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """Return what makes products much alike: one narrow category, one name but for numbers."""
+    words = tuple(word for word in _WORD.findall((product.name or "").casefold()) if len(word) > 1)
+    kinds = {("name", *words)} if words else set()
+    return kinds if product.categories in broad else kinds | {("shelf", *product.categories)}
 
 
 def _served_by(again: Sequence[Item], new: Sequence[Item]) -> str:

@@ -93,7 +93,13 @@ NODES: Sequence[Table] = (
         derived=(("parameters", STRING, ""), ("refreshed_at", INTEGER, 0)),
     ),
     Table("user", "User", Facts, _FACTS),
-    Table("product", "Product", Facts, _FACTS, derived=(("popular", INTEGER, 0),)),
+    Table(
+        "product",
+        "Product",
+        Facts,
+        _FACTS,
+        derived=(("popular", INTEGER, 0), ("newcomers", REAL, 0.0), ("loyalty", REAL, 1.0)),
+    ),
     Table("interest", "Interest", Named, (("kind", STRING), ("name", STRING))),
 )
 EDGES: Sequence[Table] = (
@@ -145,7 +151,14 @@ class DerivedTable:
 DERIVED: Mapping[str, DerivedTable] = {
     table.kind: table
     for table in (
-        DerivedTable("bought_with", "BOUGHT_WITH", "product", "product", (("score", REAL), ("support", INTEGER))),
+        # The target's id stands on the edge too: who only wants to know whereto need not visit the node.
+        DerivedTable(
+            "bought_with",
+            "BOUGHT_WITH",
+            "product",
+            "product",
+            (("score", REAL), ("support", INTEGER), ("product", STRING)),
+        ),
         DerivedTable("similar_to", "SIMILAR_TO", "user", "user", (("score", REAL), ("support", INTEGER))),
         DerivedTable("popular", "POPULAR", "shop", "product", (("buyers", INTEGER),)),
         DerivedTable("popular_in", "POPULAR_IN", "interest", "product", (("buyers", INTEGER),)),

@@ -34,7 +34,7 @@ RETURN uid AS uid, n.facts AS facts;
 
 -- create_product: Add products that are not there.
 UNWIND $rows AS row
-CREATE (:Product {uid: row.uid, shop: row.shop, id: row.id, facts: row.facts, popular: 0});
+CREATE (:Product {uid: row.uid, shop: row.shop, id: row.id, facts: row.facts, popular: 0, newcomers: 0.0, loyalty: 1.0});
 
 -- set_product: Write products that are there, their names included (one may have been altered).
 UNWIND $rows AS row
@@ -114,12 +114,11 @@ MATCH (n:Shop)
 WHERE n.shop = $shop
 RETURN n.shop AS id;
 
--- read_purchased: What PURCHASED edges between these uids say.
+-- read_purchased: What PURCHASED edges from these sources to these targets say.
 UNWIND $rows AS row
-MATCH (a:User {uid: row.source})
-MATCH (b:Product {uid: row.target})
-MATCH (a)-[e:PURCHASED]->(b)
-RETURN row.source AS source, row.target AS target, e.times AS times, e.quantity AS quantity, e.spend AS spend, e.refunded AS refunded, e.returned AS returned, e.currency AS currency;
+MATCH (a:User {uid: row.source})-[e:PURCHASED]->(b:Product)
+WHERE b.uid IN row.targets
+RETURN row.source AS source, b.uid AS target, e.times AS times, e.quantity AS quantity, e.spend AS spend, e.refunded AS refunded, e.returned AS returned, e.currency AS currency;
 
 -- create_purchased: Add PURCHASED edges that are not there.
 UNWIND $rows AS row
@@ -127,31 +126,16 @@ MATCH (a:User {uid: row.source})
 MATCH (b:Product {uid: row.target})
 CREATE (a)-[:PURCHASED {times: row.times, quantity: row.quantity, spend: row.spend, refunded: row.refunded, returned: row.returned, currency: row.currency}]->(b);
 
--- set_purchased: Write PURCHASED edges that are there.
-UNWIND $rows AS row
-MATCH (a:User {uid: row.source})
-MATCH (b:Product {uid: row.target})
-MATCH (a)-[e:PURCHASED]->(b)
-SET e.times = row.times, e.quantity = row.quantity, e.spend = row.spend, e.refunded = row.refunded, e.returned = row.returned, e.currency = row.currency;
-
 -- create_returned: Add PURCHASED edges of which only refunds are known so far (an empty list has no type).
 UNWIND $rows AS row
 MATCH (a:User {uid: row.source})
 MATCH (b:Product {uid: row.target})
 CREATE (a)-[:PURCHASED {quantity: row.quantity, spend: row.spend, refunded: row.refunded, returned: row.returned, currency: row.currency}]->(b);
 
--- set_returned: Write PURCHASED edges of which only refunds are known so far.
+-- delete_purchased: Remove PURCHASED edges from these sources to these targets.
 UNWIND $rows AS row
-MATCH (a:User {uid: row.source})
-MATCH (b:Product {uid: row.target})
-MATCH (a)-[e:PURCHASED]->(b)
-SET e.quantity = row.quantity, e.spend = row.spend, e.refunded = row.refunded, e.returned = row.returned, e.currency = row.currency;
-
--- delete_purchased: Remove PURCHASED edges between these uids.
-UNWIND $rows AS row
-MATCH (a:User {uid: row.source})
-MATCH (b:Product {uid: row.target})
-MATCH (a)-[e:PURCHASED]->(b)
+MATCH (a:User {uid: row.source})-[e:PURCHASED]->(b:Product)
+WHERE b.uid IN row.targets
 DELETE e;
 
 -- rows_purchased: Every PURCHASED edge of a shop.
@@ -159,12 +143,11 @@ MATCH (a:User)-[e:PURCHASED]->(b:Product)
 WHERE a.shop = $shop
 RETURN a.id AS source, b.id AS target, e.times AS times, e.quantity AS quantity, e.spend AS spend, e.refunded AS refunded, e.returned AS returned, e.currency AS currency;
 
--- read_interested: What INTERESTED_IN edges between these uids say.
+-- read_interested: What INTERESTED_IN edges from these sources to these targets say.
 UNWIND $rows AS row
-MATCH (a:User {uid: row.source})
-MATCH (b:Interest {uid: row.target})
-MATCH (a)-[e:INTERESTED_IN]->(b)
-RETURN row.source AS source, row.target AS target, e.stated AS stated, e.stated_stamp AS stated_stamp, e.observed AS observed, e.at AS at;
+MATCH (a:User {uid: row.source})-[e:INTERESTED_IN]->(b:Interest)
+WHERE b.uid IN row.targets
+RETURN row.source AS source, b.uid AS target, e.stated AS stated, e.stated_stamp AS stated_stamp, e.observed AS observed, e.at AS at;
 
 -- create_interested: Add INTERESTED_IN edges that are not there.
 UNWIND $rows AS row
@@ -172,18 +155,10 @@ MATCH (a:User {uid: row.source})
 MATCH (b:Interest {uid: row.target})
 CREATE (a)-[:INTERESTED_IN {stated: row.stated, stated_stamp: row.stated_stamp, observed: row.observed, at: row.at}]->(b);
 
--- set_interested: Write INTERESTED_IN edges that are there.
+-- delete_interested: Remove INTERESTED_IN edges from these sources to these targets.
 UNWIND $rows AS row
-MATCH (a:User {uid: row.source})
-MATCH (b:Interest {uid: row.target})
-MATCH (a)-[e:INTERESTED_IN]->(b)
-SET e.stated = row.stated, e.stated_stamp = row.stated_stamp, e.observed = row.observed, e.at = row.at;
-
--- delete_interested: Remove INTERESTED_IN edges between these uids.
-UNWIND $rows AS row
-MATCH (a:User {uid: row.source})
-MATCH (b:Interest {uid: row.target})
-MATCH (a)-[e:INTERESTED_IN]->(b)
+MATCH (a:User {uid: row.source})-[e:INTERESTED_IN]->(b:Interest)
+WHERE b.uid IN row.targets
 DELETE e;
 
 -- rows_interested: Every INTERESTED_IN edge of a shop.
@@ -191,12 +166,11 @@ MATCH (a:User)-[e:INTERESTED_IN]->(b:Interest)
 WHERE a.shop = $shop
 RETURN a.id AS source, b.id AS target, e.stated AS stated, e.stated_stamp AS stated_stamp, e.observed AS observed, e.at AS at;
 
--- read_reacted: What REACTED_TO edges between these uids say.
+-- read_reacted: What REACTED_TO edges from these sources to these targets say.
 UNWIND $rows AS row
-MATCH (a:User {uid: row.source})
-MATCH (b:Product {uid: row.target})
-MATCH (a)-[e:REACTED_TO]->(b)
-RETURN row.source AS source, row.target AS target, e.views AS views, e.viewed_at AS viewed_at, e.wished_at AS wished_at, e.rating AS rating, e.rating_stamp AS rating_stamp, e.dismissed_at AS dismissed_at;
+MATCH (a:User {uid: row.source})-[e:REACTED_TO]->(b:Product)
+WHERE b.uid IN row.targets
+RETURN row.source AS source, b.uid AS target, e.views AS views, e.viewed_at AS viewed_at, e.wished_at AS wished_at, e.rating AS rating, e.rating_stamp AS rating_stamp, e.dismissed_at AS dismissed_at;
 
 -- create_reacted: Add REACTED_TO edges that are not there.
 UNWIND $rows AS row
@@ -204,18 +178,10 @@ MATCH (a:User {uid: row.source})
 MATCH (b:Product {uid: row.target})
 CREATE (a)-[:REACTED_TO {views: row.views, viewed_at: row.viewed_at, wished_at: row.wished_at, rating: row.rating, rating_stamp: row.rating_stamp, dismissed_at: row.dismissed_at}]->(b);
 
--- set_reacted: Write REACTED_TO edges that are there.
+-- delete_reacted: Remove REACTED_TO edges from these sources to these targets.
 UNWIND $rows AS row
-MATCH (a:User {uid: row.source})
-MATCH (b:Product {uid: row.target})
-MATCH (a)-[e:REACTED_TO]->(b)
-SET e.views = row.views, e.viewed_at = row.viewed_at, e.wished_at = row.wished_at, e.rating = row.rating, e.rating_stamp = row.rating_stamp, e.dismissed_at = row.dismissed_at;
-
--- delete_reacted: Remove REACTED_TO edges between these uids.
-UNWIND $rows AS row
-MATCH (a:User {uid: row.source})
-MATCH (b:Product {uid: row.target})
-MATCH (a)-[e:REACTED_TO]->(b)
+MATCH (a:User {uid: row.source})-[e:REACTED_TO]->(b:Product)
+WHERE b.uid IN row.targets
 DELETE e;
 
 -- rows_reacted: Every REACTED_TO edge of a shop.
@@ -223,12 +189,11 @@ MATCH (a:User)-[e:REACTED_TO]->(b:Product)
 WHERE a.shop = $shop
 RETURN a.id AS source, b.id AS target, e.views AS views, e.viewed_at AS viewed_at, e.wished_at AS wished_at, e.rating AS rating, e.rating_stamp AS rating_stamp, e.dismissed_at AS dismissed_at;
 
--- read_about: What ABOUT edges between these uids say.
+-- read_about: What ABOUT edges from these sources to these targets say.
 UNWIND $rows AS row
-MATCH (a:Product {uid: row.source})
-MATCH (b:Interest {uid: row.target})
-MATCH (a)-[e:ABOUT]->(b)
-RETURN row.source AS source, row.target AS target;
+MATCH (a:Product {uid: row.source})-[e:ABOUT]->(b:Interest)
+WHERE b.uid IN row.targets
+RETURN row.source AS source, b.uid AS target;
 
 -- create_about: Add ABOUT edges that are not there.
 UNWIND $rows AS row
@@ -236,11 +201,10 @@ MATCH (a:Product {uid: row.source})
 MATCH (b:Interest {uid: row.target})
 CREATE (a)-[:ABOUT]->(b);
 
--- delete_about: Remove ABOUT edges between these uids.
+-- delete_about: Remove ABOUT edges from these sources to these targets.
 UNWIND $rows AS row
-MATCH (a:Product {uid: row.source})
-MATCH (b:Interest {uid: row.target})
-MATCH (a)-[e:ABOUT]->(b)
+MATCH (a:Product {uid: row.source})-[e:ABOUT]->(b:Interest)
+WHERE b.uid IN row.targets
 DELETE e;
 
 -- rows_about: Every ABOUT edge of a shop.
@@ -248,12 +212,11 @@ MATCH (a:Product)-[e:ABOUT]->(b:Interest)
 WHERE a.shop = $shop
 RETURN a.id AS source, b.id AS target;
 
--- read_within: What WITHIN edges between these uids say.
+-- read_within: What WITHIN edges from these sources to these targets say.
 UNWIND $rows AS row
-MATCH (a:Interest {uid: row.source})
-MATCH (b:Interest {uid: row.target})
-MATCH (a)-[e:WITHIN]->(b)
-RETURN row.source AS source, row.target AS target;
+MATCH (a:Interest {uid: row.source})-[e:WITHIN]->(b:Interest)
+WHERE b.uid IN row.targets
+RETURN row.source AS source, b.uid AS target;
 
 -- create_within: Add WITHIN edges that are not there.
 UNWIND $rows AS row
@@ -261,11 +224,10 @@ MATCH (a:Interest {uid: row.source})
 MATCH (b:Interest {uid: row.target})
 CREATE (a)-[:WITHIN]->(b);
 
--- delete_within: Remove WITHIN edges between these uids.
+-- delete_within: Remove WITHIN edges from these sources to these targets.
 UNWIND $rows AS row
-MATCH (a:Interest {uid: row.source})
-MATCH (b:Interest {uid: row.target})
-MATCH (a)-[e:WITHIN]->(b)
+MATCH (a:Interest {uid: row.source})-[e:WITHIN]->(b:Interest)
+WHERE b.uid IN row.targets
 DELETE e;
 
 -- rows_within: Every WITHIN edge of a shop.
@@ -296,9 +258,8 @@ WHERE a.shop = $shop
 RETURN DISTINCT a.uid AS uid;
 
 -- clear_bought_with: Remove BOUGHT_WITH edges that begin here.
-UNWIND $uids AS uid
-MATCH (a:Product {uid: uid})
-MATCH (a)-[e:BOUGHT_WITH]->(:Product)
+MATCH (a:Product)-[e:BOUGHT_WITH]->(:Product)
+WHERE a.uid IN $uids
 DELETE e;
 
 -- sources_similar_to: Where a shop's SIMILAR_TO edges begin.
@@ -307,9 +268,8 @@ WHERE a.shop = $shop
 RETURN DISTINCT a.uid AS uid;
 
 -- clear_similar_to: Remove SIMILAR_TO edges that begin here.
-UNWIND $uids AS uid
-MATCH (a:User {uid: uid})
-MATCH (a)-[e:SIMILAR_TO]->(:User)
+MATCH (a:User)-[e:SIMILAR_TO]->(:User)
+WHERE a.uid IN $uids
 DELETE e;
 
 -- sources_popular: Where a shop's POPULAR edges begin.
@@ -318,9 +278,8 @@ WHERE a.shop = $shop
 RETURN DISTINCT a.uid AS uid;
 
 -- clear_popular: Remove POPULAR edges that begin here.
-UNWIND $uids AS uid
-MATCH (a:Shop {uid: uid})
-MATCH (a)-[e:POPULAR]->(:Product)
+MATCH (a:Shop)-[e:POPULAR]->(:Product)
+WHERE a.uid IN $uids
 DELETE e;
 
 -- sources_popular_in: Where a shop's POPULAR_IN edges begin.
@@ -329,9 +288,8 @@ WHERE a.shop = $shop
 RETURN DISTINCT a.uid AS uid;
 
 -- clear_popular_in: Remove POPULAR_IN edges that begin here.
-UNWIND $uids AS uid
-MATCH (a:Interest {uid: uid})
-MATCH (a)-[e:POPULAR_IN]->(:Product)
+MATCH (a:Interest)-[e:POPULAR_IN]->(:Product)
+WHERE a.uid IN $uids
 DELETE e;
 
 -- sources_matches: Where a shop's MATCHES edges begin.
@@ -340,28 +298,27 @@ WHERE a.shop = $shop
 RETURN DISTINCT a.uid AS uid;
 
 -- clear_matches: Remove MATCHES edges that begin here.
-UNWIND $uids AS uid
-MATCH (a:Interest {uid: uid})
-MATCH (a)-[e:MATCHES]->(:Interest)
+MATCH (a:Interest)-[e:MATCHES]->(:Interest)
+WHERE a.uid IN $uids
 DELETE e;
 
--- unpopular: Reset a shop's product popularity.
+-- drawing: What a shop's products were last said to draw and keep, where it is more than nothing.
 MATCH (p:Product)
-WHERE p.shop = $shop AND p.popular > 0
-SET p.popular = 0;
+WHERE p.shop = $shop AND (p.popular > 0 OR p.newcomers > 0.0 OR p.loyalty <> 1.0)
+RETURN p.id AS id, p.popular AS buyers, p.newcomers AS newcomers, p.loyalty AS loyalty;
 
--- set_popular: Write how many bought each product lately.
+-- set_drawing: Write how many bought each product lately, how many of them for the first time, who comes back to it.
 UNWIND $rows AS row
 MATCH (p:Product {uid: row.uid})
-SET p.popular = row.buyers;
+SET p.popular = row.buyers, p.newcomers = row.newcomers, p.loyalty = row.loyalty;
 
 -- set_refreshed: Write a shop's fitted parameters and when it was refreshed.
 MATCH (s:Shop {uid: $uid})
 SET s.parameters = $parameters, s.refreshed_at = $at;
 
--- purchases: Every purchase time of a shop, by user and product.
+-- purchases: Every purchase time of a shop, by user and product; what was wholly taken back is none.
 MATCH (a:User)-[e:PURCHASED]->(b:Product)
-WHERE a.shop = $shop
+WHERE a.shop = $shop AND e.refunded < e.quantity
 RETURN a.id AS source, b.id AS target, e.times AS times;
 
 -- refreshed: When each shop was last refreshed.

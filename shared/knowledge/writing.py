@@ -20,6 +20,8 @@ from shared.knowledge.tables import EDGES, NODES, TABLES, Table
 Group = Mapping[RowKey, Row]
 
 _CHUNK = 10_000  # nodes read at a time
+# A shop comes last: every batch writes it, and who does so keeps the others waiting until its transaction ends.
+_ORDER = (*(node for node in NODES if node.kind != "shop"), *EDGES, TABLES["shop"])
 
 
 class Writing:
@@ -37,12 +39,15 @@ class Writing:
         with self.engine.transaction():
             self._advance(watermarks)
             groups = _by_kind(delta)
-            for table in (*NODES, *EDGES):
+            new: Group = {}
+            for table in _ORDER:
                 if group := groups.get(table.kind):
                     held = self._merge(table, group)
                     if table.kind == "product":
-                        groups["about"], gone = _about_changes(group, held)
+                        new, gone = _about_changes(group, held)
                         self._delete(TABLES["about"], gone)
+                if table.kind == "about":
+                    self._write("create", table, new)  # not there, for their products' facts did not ask for them
 
     def rows(self, shop: str) -> Iterator[tuple[RowKey, Row]]:
         """Yield every canonical row of a shop (never derived ones), in any order."""
@@ -105,6 +110,7 @@ class Writing:
             yield from self._held(table, keys).items()
 
     def _advance(self, watermarks: Sequence[Position]) -> None:
+        self.engine.hold("watermark", _watermark_rows(watermarks))
         held = {(at.log, at.topic, at.partition): at.offset for at in self.watermarks()}
         for at in watermarks:
             if held.get((at.log, at.topic, at.partition), -1) >= at.offset:
@@ -114,9 +120,18 @@ class Writing:
     def _merge(self, table: Table, group: Group) -> dict[RowKey, Row]:
         """Merge rows into those that stand; return what stood before."""
         held = self._held(table, group)
-        merged = {key: merge(held[key], row) for key, row in group.items() if key in held}
-        self._write("create", table, {key: row for key, row in group.items() if key not in held})
-        self._write("set", table, {key: row for key, row in merged.items() if row != held[key]})
+        changed = _changes(group, held)
+        nodes = [{"uid": table.address(key)[0]} for key in changed if table.is_node]
+        if nodes and self.engine.hold(table.kind, nodes):
+            held |= self._held(table, changed)
+            changed = _changes(group, held)
+        new = {key: row for key, row in group.items() if key not in held}
+        if table.is_node:
+            self._write("set", table, changed)
+        else:  # LadybugDB takes 1 ms to write the list of an edge, 40 µs to replace the edge
+            self._delete(table, changed)
+            new |= changed
+        self._write("create", table, new)
         return held
 
     def _held(self, table: Table, group: Group) -> dict[RowKey, Row]:
@@ -162,7 +177,12 @@ class Writing:
 
 def put_watermarks(engine: Engine, watermarks: Sequence[Position]) -> None:
     """Write watermarks as they are given."""
-    rows = [
+    if watermarks:
+        engine.run("put_watermarks", {"rows": _watermark_rows(watermarks)})
+
+
+def _watermark_rows(watermarks: Sequence[Position]) -> list[dict[str, Any]]:
+    return [
         {
             "uid": uid("watermark", at.log, f"{at.topic}/{at.partition}"),
             "log": at.log,
@@ -172,8 +192,12 @@ def put_watermarks(engine: Engine, watermarks: Sequence[Position]) -> None:
         }
         for at in watermarks
     ]
-    if rows:
-        engine.run("put_watermarks", {"rows": rows})
+
+
+def _changes(group: Group, held: Group) -> dict[RowKey, Row]:
+    """Return the rows that stand and say something else once merged."""
+    merged = {key: merge(held[key], row) for key, row in group.items() if key in held}
+    return {key: row for key, row in merged.items() if row != held[key]}
 
 
 def _by_kind(delta: Mapping[RowKey, Row]) -> dict[str, dict[RowKey, Row]]:
@@ -183,8 +207,12 @@ def _by_kind(delta: Mapping[RowKey, Row]) -> dict[str, dict[RowKey, Row]]:
     return groups
 
 
-def _ends(addresses: Iterable[tuple[str, ...]]) -> list[dict[str, str]]:
-    return [{"source": address[0], "target": address[1]} for address in addresses]
+def _ends(addresses: Iterable[tuple[str, ...]]) -> list[dict[str, Any]]:
+    """Group edges by where they begin: an engine goes through the edges of each beginning once."""
+    targets: dict[str, list[str]] = defaultdict(list)
+    for source, target in addresses:
+        targets[source].append(target)
+    return [{"source": source, "targets": ends} for source, ends in targets.items()]
 
 
 def _about_changes(group: Group, held: Group) -> tuple[dict[RowKey, Row], list[RowKey]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 import uuid
@@ -11,13 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from shared.errors import InvalidInputError, UnavailableError
+from shared.errors import UnavailableError
+from shared.objects.keys import checked_key, checked_prefix
 from shared.objects.port import Object
 
-# Segments never begin with a dot, so that the media types beside the objects cannot be mistaken for objects.
-_KEY = re.compile(r"[a-z0-9_@-][a-z0-9_@.-]{0,199}(/[a-z0-9_@-][a-z0-9_@.-]{0,199})*")
-_PREFIX = re.compile(rf"{_KEY.pattern}/?")
-_LONGEST_KEY = 900
 _INCOMING = ".incoming"
 # What an ending says by itself needs no file beside the object, and no second fsync.
 _USUAL_TYPES = {
@@ -77,10 +73,9 @@ class FileObjects:
 
     def delete(self, prefix: str) -> int:
         """Remove every object whose key starts with the prefix (not empty); return how many there were."""
-        if not _PREFIX.fullmatch(prefix):
-            raise InvalidInputError("not a prefix of object keys")
+        beginning = checked_prefix(prefix)
         with _unavailable_on_error("deleted"), self._lock:
-            found = list(self._starting_with(prefix))
+            found = list(self._starting_with(beginning))
             for file in found:
                 file.unlink()
                 _type_file(file).unlink(missing_ok=True)
@@ -92,9 +87,7 @@ class FileObjects:
         """Nothing is held open."""
 
     def _file(self, key: str) -> Path:
-        if len(key) > _LONGEST_KEY or not _KEY.fullmatch(key):
-            raise InvalidInputError("not an object key")
-        return self._root / key
+        return self._root / checked_key(key)
 
     def _keep_type(self, target: Path, media_type: str) -> None:
         if media_type == _USUAL_TYPES.get(target.suffix):

@@ -22,8 +22,11 @@ from shared.errors import InvalidInputError, TastegraphError, Violation
 from shared.logs import logger
 from shared.metrics import HTTP_REQUESTS
 from shared.web import strictjson
-from shared.web.guard import PUBLIC, guard, public, scope_of
+from shared.web.documentation import documentation
+from shared.web.guard import PUBLIC, guard, public, scopes_of
 from shared.web.health import Readiness, health
+from shared.web.openapi import complete
+from shared.web.paths import keep_slashes
 from shared.web.problems import problem, problem_of
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -58,13 +61,14 @@ def create_app(
     app.json = StrictJson(app)
     app.config["OPENAPI_VERSION"] = "3.1.0"
     app.config["MAX_CONTENT_LENGTH"] = engines.settings.max_bulk_body_bytes
-    app.security_schemes = {"key": {"type": "http", "scheme": "bearer"}}
+    keep_slashes(app)
     _around_requests(app, engines.settings.max_body_bytes)
-    guard(app, Authenticator(engines.history, engines.clock))
+    guard(app, Authenticator(engines.history, engines.clock, engines.settings.environment))
     _errors(app)
-    for blueprint in (health(app, readiness), *blueprints):
+    for blueprint in (health(readiness), documentation(title), *blueprints):
         app.register_blueprint(blueprint)
     public(app.view_functions["openapi.spec"])  # APIFlask makes this view itself
+    app.spec_processor(lambda spec: complete(app, spec))  # type: ignore[arg-type]
     return app
 
 
@@ -101,7 +105,7 @@ def _around_requests(app: APIFlask, usual_body: int) -> None:
 
 def _expect_json(app: APIFlask) -> None:
     """Refuse a body that is not JSON, but for the open routes: one-click unsubscribe is a form (RFC 8058)."""
-    if request.content_length and not request.is_json and scope_of(app, request.endpoint or "") != PUBLIC:
+    if request.content_length and not request.is_json and scopes_of(app, request.endpoint or "") != PUBLIC:
         raise UnsupportedMediaType("send application/json")
 
 

@@ -1,13 +1,12 @@
-"""Is the process alive, can it do its work, what does it measure, how is it used: open to all who reach it."""
+"""Is the process alive, can it do its work, what does it measure: open to all who reach it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from html import escape
 from http import HTTPStatus
 from typing import Any
 
-from apiflask import APIBlueprint, APIFlask
+from apiflask import APIBlueprint
 from flask import Response, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -17,7 +16,7 @@ from shared.web.guard import public
 Readiness = Callable[[], str | None]
 
 
-def health(app: APIFlask, readiness: Mapping[str, Readiness]) -> APIBlueprint:
+def health(readiness: Mapping[str, Readiness]) -> APIBlueprint:
     """Return the routes that operators and orchestrators ask."""
     blueprint = APIBlueprint("health", __name__, enable_openapi=False)
 
@@ -40,27 +39,4 @@ def health(app: APIFlask, readiness: Mapping[str, Readiness]) -> APIBlueprint:
     def metrics() -> Response:
         return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
-    @blueprint.get("/docs")
-    @public
-    def docs() -> Response:
-        return Response(page(app.spec), mimetype="text/html")  # type: ignore[arg-type]
-
     return blueprint
-
-
-def page(spec: Mapping[str, Any]) -> str:
-    """Return the OpenAPI document as a page that reads well without any outside host."""
-    rows = "".join(
-        f"<tr><td><code>{method.upper()}</code></td><td><code>{escape(path)}</code></td>"
-        f"<td>{escape(operation.get('summary', ''))}<p>{escape(operation.get('description', ''))}</p></td></tr>"
-        for path, operations in spec["paths"].items()
-        for method, operation in operations.items()
-        if isinstance(operation, Mapping)
-    )
-    title = escape(spec["info"]["title"])
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>body{{font:16px/1.5 '
-        "system-ui;max-width:60rem;margin:3rem auto;padding:0 1rem}td{padding:.5rem 1rem .5rem 0;vertical-align:top;"
-        "border-top:1px solid #ddd}p{margin:.2rem 0;color:#555}</style>"
-        f'<h1>{title}</h1><p>In full: <a href="/openapi.json">openapi.json</a></p><table>{rows}</table></html>'
-    )

@@ -8,14 +8,35 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Response, g
+from pydantic import BaseModel, Field
 
 from shared import errors
 from shared.auth import AuthenticationError
 from shared.errors import Violation
 
+
+class Wrong(BaseModel):
+    """One thing that is wrong with a request: where, and what."""
+
+    pointer: str = Field(description="JSON pointer into the body, or /name of a query parameter", examples=["/user_id"])
+    detail: str = Field(examples=["Field required"])
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457)."""
+
+    type: str = Field(description="names the kind of problem", examples=["/problems/not-found"])
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["there is no such user"])
+    trace_id: str = Field(description="leads to the log lines", examples=["6f0c2e7d9b1a4c58"])
+    errors: list[Wrong] | None = None
+
+
 _STATUS: tuple[tuple[type[errors.TastegraphError], HTTPStatus, str], ...] = (
     (AuthenticationError, HTTPStatus.UNAUTHORIZED, "unauthenticated"),
     (errors.NotFoundError, HTTPStatus.NOT_FOUND, "not-found"),
+    (errors.ForbiddenError, HTTPStatus.FORBIDDEN, "insufficient-scope"),
     (errors.ConflictError, HTTPStatus.CONFLICT, "conflict"),
     (errors.InvalidInputError, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input"),
     (errors.DeadlineError, HTTPStatus.SERVICE_UNAVAILABLE, "too-slow"),
@@ -50,8 +71,15 @@ def problem_of(error: errors.TastegraphError) -> Response:
     """Return the problem that an error of ours is to a client."""
     for kind, status, code in _STATUS:
         if isinstance(error, kind):
-            return problem(status, _detail(error), code=code, violations=_violations(error), headers=_headers(error))
+            return problem(
+                status, _detail(error), code=_code(error, code), violations=_violations(error), headers=_headers(error)
+            )
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), code=getattr(error, "code", ""))
+
+
+def _code(error: errors.TastegraphError, code: str) -> str:
+    """Return the kind's code, or the narrower one of an error of its own (a conflict's, say)."""
+    return error.code if isinstance(error, errors.ConflictError) else code
 
 
 def _detail(error: errors.TastegraphError) -> str:
@@ -69,4 +97,6 @@ def _violations(error: errors.TastegraphError) -> Sequence[Violation]:
 def _headers(error: errors.TastegraphError) -> dict[str, str]:
     if isinstance(error, AuthenticationError):
         return {"WWW-Authenticate": 'Bearer realm="tastegraph"'}
+    if isinstance(error, errors.ForbiddenError):
+        return {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{error.scope}"'}
     return {"Retry-After": "2"} if isinstance(error, errors.TransientError) else {}

@@ -8,12 +8,13 @@ from typing import Any
 
 from shared.errors import InvalidInputError
 
-_DEPTH, _DIGITS, _LENGTH = 32, 40, 4096
+LONGEST = 4096  # characters of a text, unless a route says otherwise
+_DEPTH, _DIGITS = 32, 40
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
-def loads(data: bytes | str) -> Any:
-    """Return what a JSON text says.
+def loads(data: bytes | str, longest: int = LONGEST) -> Any:
+    """Return what a JSON text says; no text in it is longer than `longest` characters.
 
     Raises:
         InvalidInputError: it is not JSON in UTF-8, or holds what no honest client sends.
@@ -32,7 +33,7 @@ def loads(data: bytes | str) -> Any:
         raise InvalidInputError("the body is not UTF-8") from None
     except json.JSONDecodeError as error:
         raise InvalidInputError(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
-    _check(value, 0)
+    _check(value, 0, longest)
     return value
 
 
@@ -60,23 +61,23 @@ def _number(digits: str) -> float:
     return value
 
 
-def _check(value: Any, depth: int) -> None:
+def _check(value: Any, depth: int, longest: int) -> None:
     if depth > _DEPTH:
         raise InvalidInputError("the JSON is nested too deeply")
     match value:
         case str():
-            _check_text(value)
+            _check_text(value, longest)
         case dict():
             for name, item in value.items():
-                _check_text(name)
-                _check(item, depth + 1)
+                _check_text(name, LONGEST)
+                _check(item, depth + 1, longest)
         case list():
             for item in value:
-                _check(item, depth + 1)
+                _check(item, depth + 1, longest)
 
 
-def _check_text(text: str) -> None:
-    if len(text) > _LENGTH:
-        raise InvalidInputError(f"a text is longer than {_LENGTH} characters")
+def _check_text(text: str, longest: int) -> None:
+    if len(text) > longest:
+        raise InvalidInputError(f"a text is longer than {longest} characters")
     if "\0" in text or _SURROGATE.search(text):
         raise InvalidInputError("a text holds NUL or half a character")

@@ -1,4 +1,4 @@
-"""What every bus guarantees; an engine is one line in `ENGINES`."""
+"""What every bus guarantees; the engines are those of conftest's `BUSES`."""
 
 import itertools
 import threading
@@ -7,31 +7,9 @@ import time
 import pytest
 
 from shared.bus.port import Message
-from shared.bus.sqlite import SqliteBus
 from shared.contracts.topics import BOARDS, INTERESTS, PURCHASES
 from shared.errors import PermanentError, UnavailableError, UsageError
 from shared.metrics import CONSUMER_LAG, LAST_EVENT, RETRIES
-
-ENGINES = {"sqlite": lambda directory: SqliteBus(directory / "bus.db")}
-
-
-@pytest.fixture(params=ENGINES.values(), ids=ENGINES.keys())
-def reopen(request, tmp_path):
-    """Open the engine under test, again and again on the same log; what was opened is closed in the end."""
-    opened = []
-
-    def open_it():
-        opened.append(request.param(tmp_path))
-        return opened[-1]
-
-    yield open_it
-    for engine in opened:
-        engine.close()
-
-
-@pytest.fixture
-def bus(reopen):
-    return reopen()
 
 
 def message(n, topic=PURCHASES, key=b"shop|user"):
@@ -81,8 +59,8 @@ class TestLog:
         assert abs(time.time() * 1000 - record.appended_at) < 60_000
 
     def test_a_message_without_value_keeps_none(self, bus):
-        bus.publish([Message(PURCHASES, b"shop|u", None), Message(PURCHASES, b"shop|u", b"")])
-        assert [record.message.value for record in bus.read(PURCHASES, 0, 0, 10)] == [None, b""]
+        at = bus.publish([Message(PURCHASES, b"shop|u", None), Message(PURCHASES, b"shop|u", b"")])[0]
+        assert [record.message.value for record in bus.read(PURCHASES, at.partition, 0, 10)] == [None, b""]
 
     def test_one_keys_offsets_are_contiguous_and_begin_at_zero(self, bus):
         positions = bus.publish(messages(*range(5))) + bus.publish(messages(5))
@@ -92,12 +70,12 @@ class TestLog:
     def test_topics_count_for_themselves(self, bus):
         positions = bus.publish([message(0), message(1, INTERESTS), message(2), message(3, INTERESTS)])
         assert [position.offset for position in positions] == [0, 0, 1, 1]
-        assert [record.message.value for record in bus.read(INTERESTS, 0, 0, 10)] == [b"1", b"3"]
+        assert [record.message.value for record in bus.read(INTERESTS, positions[1].partition, 0, 10)] == [b"1", b"3"]
 
     def test_reading_begins_where_it_is_told_and_stops_at_the_limit(self, bus):
-        bus.publish(messages(*range(10)))
-        assert [record.position.offset for record in bus.read(PURCHASES, 0, 3, 3)] == [3, 4, 5]
-        assert bus.read(PURCHASES, 0, 10, 3) == []
+        partition = bus.publish(messages(*range(10)))[0].partition
+        assert [record.position.offset for record in bus.read(PURCHASES, partition, 3, 3)] == [3, 4, 5]
+        assert bus.read(PURCHASES, partition, 10, 3) == []
         assert bus.read(PURCHASES, 99, 0, 3) == []
 
     def test_the_end_is_where_the_next_record_goes(self, bus):
@@ -138,16 +116,19 @@ class TestLog:
         taken = {}
 
         def publish(me):
-            taken[me] = [bus.publish(messages(me * 1000 + n))[0].offset for n in range(50)]
+            taken[me] = [bus.publish(messages(me * 1000 + n))[0] for n in range(50)]
 
         threads = [threading.Thread(target=publish, args=(me,)) for me in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        log = [int(record.message.value) for record in bus.read(PURCHASES, 0, 0, 1000)]
-        assert sorted(itertools.chain(*taken.values())) == list(range(400))
-        assert all([log[offset] for offset in taken[me]] == list(range(me * 1000, me * 1000 + 50)) for me in taken)
+        log = [int(record.message.value) for record in bus.read(PURCHASES, taken[0][0].partition, 0, 1000)]
+        assert sorted(at.offset for at in itertools.chain(*taken.values())) == list(range(400))
+        assert all([log[at.offset] for at in taken[me]] == list(range(me * 1000, me * 1000 + 50)) for me in taken)
+
+    def test_a_bus_with_its_topics_is_ready(self, bus):
+        assert bus.unready() is None
 
     def test_a_closed_bus_says_so_and_can_be_closed_again(self, bus):
         bus.close()
@@ -169,6 +150,15 @@ class TestSubscription:
         bus.publish(messages(2))
         handler.wait_for(3)
         assert list(range(3)) == handler.seen
+
+    def test_what_is_offered_is_what_is_read_back(self, bus):
+        sent = [Message(PURCHASES, b"shop|\xff", b"\x00\xfe", (("a", b"\xff"), ("a", b""))), message(1)]
+        positions = bus.publish([*sent, Message(PURCHASES, b"shop|u", None)])
+        offered = []
+        bus.subscribe("graph", [PURCHASES], offered.extend)
+        until(lambda: len(offered) == 3)
+        read = [bus.read(PURCHASES, at.partition, at.offset, 1)[0] for at in positions]
+        assert sorted(read, key=repr) == sorted(offered, key=repr)
 
     def test_a_record_reaches_a_waiting_handler_at_once(self, bus):
         arrived = threading.Event()
@@ -217,13 +207,14 @@ class TestSubscription:
         first = bus.subscribe("graph", [PURCHASES], one)
         bus.publish(messages(0, 1))
         one.wait_for(2)
-        bus.subscribe("graph", [PURCHASES], two)
+        second = bus.subscribe("graph", [PURCHASES], two)
+        until(lambda: second.unready() is None)
         bus.publish(messages(2))
-        one.wait_for(3)
+        until(lambda: 2 in one.seen + two.seen)
         first.stop()
         bus.publish(messages(3))
-        two.wait_for(1)
-        assert (one.seen, two.seen) == ([0, 1, 2], [3])
+        until(lambda: 3 in two.seen, 20)
+        assert list(range(4)) == one.seen + two.seen
 
     @pytest.mark.parametrize("error", [UnavailableError("down"), PermanentError("never"), ZeroDivisionError("bug")])
     def test_a_batch_whose_handler_raises_is_offered_again_and_never_skipped(self, bus, error):
@@ -280,12 +271,19 @@ class TestSubscription:
     def test_progress_stands_still_in_a_wedged_handler_only(self, bus):
         release = threading.Event()
         subscription = bus.subscribe("graph", [PURCHASES], lambda _: release.wait(20))
+        until(lambda: subscription.unready() is None)
         time.sleep(0.6)
         assert subscription.progress() < 0.5
         bus.publish(messages(0))
         until(lambda: subscription.progress() > 0.7)
         release.set()
         until(lambda: subscription.progress() < 0.3)
+
+    def test_a_subscription_is_ready_once_it_serves_and_no_longer_when_it_has_stopped(self, bus):
+        subscription = bus.subscribe("graph", [PURCHASES], Collector())
+        until(lambda: subscription.unready() is None)
+        subscription.stop()
+        assert "graph" in subscription.unready()
 
     def test_closing_stops_every_subscription(self, bus):
         names = {"closing-a-consumer", "closing-b-consumer"}

@@ -1,14 +1,16 @@
-"""What every store of counters guarantees; an engine is one line in `ENGINES`."""
+"""What every store of counters guarantees; each engine inherits it."""
 
+import signal
 import threading
 import time
+import uuid
+from functools import partial
 
 import pytest
 
 from shared.counters.memory import MemoryCounters
+from shared.counters.redis import RedisCounters
 from shared.errors import InvalidInputError
-
-ENGINES = {"memory": lambda timer: MemoryCounters(timer=timer)}
 
 
 class Timer:
@@ -23,38 +25,75 @@ class Timer:
             time.sleep(self.pause)
         return self.now
 
+    def passes(self, seconds):
+        self.now += seconds
+
+
+class Memory:
+    """The embedded engine, on a timer of ours."""
+
+    def __init__(self, _):
+        self.timer = Timer()
+        self.engine = MemoryCounters(timer=self.timer)
+
+    def passes(self, seconds):
+        self.timer.passes(seconds)
+
+    def hurry(self):
+        self.timer.pause = 0.0001  # whoever looks lets the others run
+
+
+class Redis:
+    """Redis has a clock of its own: here it runs twenty times as fast."""
+
+    FASTER = 20
+
+    def __init__(self, request):
+        self.engine = RedisCounters(request.getfixturevalue("redis_url"), prefix=f"{uuid.uuid4()}:")
+        for name in ("put", "add"):
+            setattr(self.engine, name, partial(self._quick, getattr(self.engine, name)))
+
+    def _quick(self, act, key, value, ttl):
+        return act(key, value, ttl / self.FASTER)
+
+    def passes(self, seconds):
+        time.sleep(seconds / self.FASTER)
+
+    def hurry(self):
+        """Processes race over there anyway."""
+
+
+@pytest.fixture(params=[Memory, pytest.param(Redis, marks=pytest.mark.servers)])
+def under_test(request):
+    """Open the engine under test."""
+    opened = request.param(request)
+    yield opened
+    opened.engine.close()
+
 
 @pytest.fixture
-def timer():
-    return Timer()
-
-
-@pytest.fixture(params=ENGINES.values(), ids=ENGINES.keys())
-def counters(request, timer):
-    """Open the engine under test."""
-    engine = request.param(timer)
-    yield engine
-    engine.close()
+def counters(under_test):
+    return under_test.engine
 
 
 class TestCounters:
     """Every engine."""
 
-    def test_a_value_comes_back_until_it_expires(self, counters, timer):
+    def test_a_value_comes_back_until_it_expires(self, counters, under_test):
         counters.put("k", b"\x00v", ttl=10)
-        timer.now += 9.9
+        under_test.passes(8)
         assert counters.get("k") == b"\x00v"
-        timer.now += 0.2
+        under_test.passes(3)
         assert counters.get("k") is None
 
     def test_an_unknown_key_has_no_value(self, counters):
         assert counters.get("nobody") is None
 
-    def test_a_put_replaces_the_value_and_its_time(self, counters, timer):
+    def test_a_put_replaces_the_value_and_its_time(self, counters, under_test):
         counters.put("k", b"1", ttl=10)
-        timer.now += 9
+        under_test.passes(7)
         counters.put("k", b"2", ttl=10)
-        timer.now += 9
+        under_test.passes(7)
         assert counters.get("k") == b"2"
 
     def test_add_keeps_only_the_first(self, counters):
@@ -62,9 +101,9 @@ class TestCounters:
         assert counters.add("k", b"second", ttl=10) is False
         assert counters.get("k") == b"first"
 
-    def test_add_keeps_a_value_again_once_the_first_has_expired(self, counters, timer):
+    def test_add_keeps_a_value_again_once_the_first_has_expired(self, counters, under_test):
         counters.add("k", b"first", ttl=10)
-        timer.now += 11
+        under_test.passes(11)
         assert counters.add("k", b"second", ttl=10) is True
         assert counters.get("k") == b"second"
 
@@ -73,9 +112,9 @@ class TestCounters:
         assert counters.get("k") == b""
         assert counters.add("k", b"x", ttl=10) is False
 
-    def test_of_many_that_add_at_once_one_wins(self, counters, timer):
+    def test_of_many_that_add_at_once_one_wins(self, counters, under_test):
         start, won = threading.Barrier(8), []
-        timer.pause = 0.0001  # whoever looks lets the others run
+        under_test.hurry()
 
         def race(me):
             start.wait()
@@ -106,3 +145,53 @@ def test_a_value_larger_than_everything_is_refused():
         counters.put("k", b"x" * 1000, ttl=10)
     with pytest.raises(InvalidInputError):
         counters.add("k", b"x" * 1000, ttl=10)
+
+
+@pytest.mark.servers
+class TestRedisAway:
+    """Redis may go away at any time; nobody waits for it."""
+
+    @pytest.fixture
+    def server(self, start_server):
+        return start_server("redis")
+
+    def test_a_dead_redis_costs_a_moment_once_and_memory_stands_in(self, server):
+        counters = RedisCounters(server.url)
+        counters.put("before", b"1", ttl=60)
+        server.kill()
+        began = time.monotonic()
+        counters.put("k", b"v", ttl=60)
+        for _ in range(200):
+            assert counters.get("k") == b"v"
+            assert counters.add("k", b"other", ttl=60) is False
+        assert time.monotonic() - began < 0.5
+        counters.close()
+
+    def test_a_hung_redis_costs_fifty_milliseconds_at_most(self, server):
+        counters = RedisCounters(server.url)
+        counters.get("warm")
+        server.send(signal.SIGSTOP)
+        began = time.monotonic()
+        assert counters.add("k", b"v", ttl=60) is True
+        lost = time.monotonic() - began
+        server.send(signal.SIGCONT)
+        counters.close()
+        assert lost < 0.2, "40 ms, and what a busy machine adds"
+
+    def test_redis_is_used_again_once_it_is_back(self, server):
+        timer = Timer()
+        counters = RedisCounters(server.url, timer=timer)
+        server.kill()
+        counters.put("k", b"near", ttl=60)
+        server.start()
+        timer.passes(2)
+        counters.put("k", b"far", ttl=60)
+        assert RedisCounters(server.url).get("k") == b"far"
+        counters.close()
+
+
+def test_a_redis_that_never_was_costs_nothing_but_the_sharing():
+    counters = RedisCounters("redis://127.0.0.1:1/0")
+    counters.put("k", b"v", ttl=60)
+    assert counters.get("k") == b"v"
+    counters.close()

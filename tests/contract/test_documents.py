@@ -1,4 +1,4 @@
-"""What every document store guarantees; an engine is one line in `ENGINES`."""
+"""What every document store guarantees; each engine inherits it (`new_history` in conftest.py)."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -8,9 +8,7 @@ import pytest
 from shared.clock import FixedClock, to_ms
 from shared.errors import ConflictError, InvalidInputError
 from shared.history.port import Document
-from shared.history.sqlite import SqliteHistory
 
-ENGINES = {"sqlite": lambda directory, clock: SqliteHistory(directory / "history.db", clock)}
 NOON = datetime(2026, 5, 3, 12, tzinfo=UTC)
 
 
@@ -19,20 +17,9 @@ def clock():
     return FixedClock(NOON)
 
 
-@pytest.fixture(params=ENGINES.values(), ids=ENGINES.keys())
-def reopen(request, tmp_path, clock):
-    """Open the engine under test, again and again on the same file."""
-    running = []
-
-    def open_again():
-        while running:
-            running.pop().close()
-        running.append(request.param(tmp_path, clock))
-        return running[-1]
-
-    yield open_again
-    while running:
-        running.pop().close()
+@pytest.fixture
+def reopen(reopen_history, clock):
+    return lambda: reopen_history(clock)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What every ledger guarantees; an engine is one line in `ENGINES`."""
+"""What every ledger guarantees; each engine inherits it (`new_history` in conftest.py)."""
 
 import hashlib
 import json
@@ -11,9 +11,6 @@ from shared.bus.port import Position
 from shared.contracts.events import Kind
 from shared.errors import InvalidInputError
 from shared.history.port import Entry, Outcome
-from shared.history.sqlite import SqliteHistory
-
-ENGINES = {"sqlite": lambda directory: SqliteHistory(directory / "history.db")}
 
 NEW, REDELIVERED, DUPLICATE, CONFLICT = Outcome.NEW, Outcome.REDELIVERED, Outcome.DUPLICATE, Outcome.CONFLICT
 NOON = 1_777_800_000_000
@@ -23,20 +20,9 @@ TYPES = {
 }
 
 
-@pytest.fixture(params=ENGINES.values(), ids=ENGINES.keys())
-def reopen(request, tmp_path):
-    """Open the engine under test, again and again on the same file."""
-    running = []
-
-    def open_again():
-        while running:
-            running.pop().close()
-        running.append(request.param(tmp_path))
-        return running[-1]
-
-    yield open_again
-    while running:
-        running.pop().close()
+@pytest.fixture
+def reopen(reopen_history):
+    return reopen_history
 
 
 @pytest.fixture

@@ -1,22 +1,26 @@
-"""What every object store guarantees; an engine is one line in `ENGINES`."""
+"""What every object store guarantees; each engine inherits it."""
 
 import os
 import threading
 import time
+import uuid
 
 import pytest
 
-from shared.errors import InvalidInputError, UnavailableError
+from shared.errors import InvalidInputError, UnavailableError, UsageError
 from shared.objects.files import FileObjects
 from shared.objects.port import Object
+from shared.objects.s3 import S3Objects
 
-ENGINES = {"files": lambda directory: FileObjects(directory / "objects")}
 
-
-@pytest.fixture(params=ENGINES.values(), ids=ENGINES.keys())
+@pytest.fixture(params=["files", pytest.param("s3", marks=pytest.mark.servers)])
 def reopen(request, tmp_path):
     """Open the engine under test, again and again on the same store."""
-    return lambda: request.param(tmp_path)
+    if request.param == "files":
+        return lambda: FileObjects(tmp_path / "objects")
+    server, _, query = request.getfixturevalue("s3_url").partition("?")
+    bucket = f"{server.rpartition('/')[0]}/{uuid.uuid4()}?{query}"
+    return lambda: S3Objects(bucket)
 
 
 @pytest.fixture
@@ -135,3 +139,42 @@ def test_deleting_leaves_no_empty_directories(tmp_path):
     objects.put("boards/s1/1/board.png", b"x", "image/png")
     objects.delete("boards/s1/1/")
     assert [path.name for path in tmp_path.iterdir()] == [".incoming"]
+
+
+@pytest.mark.servers
+class TestS3Away:
+    """The store may go away, hang, or refuse; it is said as such, in bounded time."""
+
+    def test_a_dead_store_is_unavailable_and_serves_again_when_it_is_back(self, start_server):
+        server = start_server("s3")
+        objects = S3Objects(server.url)
+        objects.put("a/b.txt", b"before", "text/plain")
+        server.kill()
+        for act in (lambda: objects.put("a/b.txt", b"x", "text/plain"), lambda: objects.get("a/b.txt")):
+            with pytest.raises(UnavailableError):
+                act()
+        server.start()
+        assert Object(b"before", "text/plain") == objects.get("a/b.txt")
+        objects.close()
+
+    def test_a_wrong_password_is_unavailable_and_the_password_is_not_said(self, s3_url):
+        user, _, rest = s3_url.partition("@")
+        objects = S3Objects(f"{user.rpartition(':')[0]}:not-the-secret@{rest}")
+        with pytest.raises(UnavailableError) as refused:
+            objects.put("a/b.txt", b"x", "text/plain")
+        assert "not-the-secret" not in str(refused.value)
+        objects.close()
+
+    def test_more_than_a_page_of_objects_is_deleted(self, s3_url):
+        objects = S3Objects(s3_url)
+        prefix = f"many/{uuid.uuid4()}/"
+        for n in range(1005):
+            objects.put(f"{prefix}{n}", b"", "text/plain")
+        assert objects.delete(prefix) == 1005
+        assert objects.get(f"{prefix}1004") is None
+        objects.close()
+
+
+def test_a_url_without_a_bucket_is_refused():
+    with pytest.raises(UsageError, match="BUCKET"):
+        S3Objects("s3://127.0.0.1:1/")

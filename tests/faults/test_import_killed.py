@@ -23,6 +23,7 @@ from shared.contracts.events import PurchaseRecorded
 from shared.history.port import Outcome
 from shared.history.sqlite import SqliteHistory
 from shared.knowledge.ladybug import LadybugKnowledge
+from shared.objects.files import FileObjects
 
 ROOT = Path(__file__).parents[2]
 PURCHASES, KILLS = 4_000, 30
@@ -77,12 +78,15 @@ def has_begun(process: subprocess.Popen[str], data: Path, *, engines_open: bool)
 
 
 def kill_at_some_moment(process: subprocess.Popen[str], data: Path, chance: random.Random) -> bool:
-    """Kill a process while it opens its engines, or, more often, at work; say whether that was before it was done."""
-    deadline, engines_open = time.monotonic() + _PATIENCE, chance.random() < 0.8
-    while process.poll() is None and not has_begun(process, data, engines_open=engines_open):
+    """Kill a process while it opens its engines, starts its reader, or is on its way; say whether it was not done."""
+    deadline, engines_open, further = time.monotonic() + _PATIENCE, chance.random() < 0.8, chance.random() < 0.25
+    before = resume_point(data)
+    while process.poll() is None and not (
+        has_begun(process, data, engines_open=engines_open) and (not further or resume_point(data) > before)
+    ):
         assert time.monotonic() < deadline, "the import never began"
         time.sleep(0.01)
-    time.sleep(chance.uniform(0.0, 1.4 if engines_open else 0.3))
+    time.sleep(chance.uniform(0.0, 0.3 if further or not engines_open else 1.4))
     process.kill()
     process.communicate(timeout=_PATIENCE)
     return process.returncode == -signal.SIGKILL
@@ -146,7 +150,7 @@ def engines(tmp_path):
     opened = (
         SqliteBus(tmp_path / "bus.db"),
         SqliteHistory(tmp_path / "history.db"),
-        LadybugKnowledge(tmp_path / "knowledge", memory_mb=64),
+        LadybugKnowledge(tmp_path / "knowledge", memory_mb=256),
     )
     yield opened
     for engine in reversed(opened):
@@ -154,9 +158,9 @@ def engines(tmp_path):
 
 
 @pytest.mark.parametrize(("ledger", "equal"), [(lambda kept: kept, True), (ForgetfulHistory, False)])
-def test_without_the_ledgers_word_purchases_offered_twice_would_show(engines, ledger, equal):
+def test_without_the_ledgers_word_purchases_offered_twice_would_show(engines, tmp_path, ledger, equal):
     bus, history, knowledge = engines
-    ports = GraphPorts(bus, ledger(history), knowledge, SystemClock())
+    ports = GraphPorts(bus, ledger(history), knowledge, FileObjects(tmp_path / "objects"), SystemClock())
     repair(ports)
     bought = [PurchaseRecorded(**purchase(number)) for number in range(1, 21)]
     messages = [encode(Envelope("s", b.purchase_id, b.user_id, "2026-07-01T10:00:00Z", b)) for b in bought]

@@ -30,6 +30,7 @@ from shared.config import Settings
 from shared.contracts.codec import Envelope, decode
 from shared.contracts.requests import BoardRequested, ReplyStatus
 from shared.contracts.topics import BOARDS, REPLIES
+from shared.erasures import ERASURES, forget_made
 from shared.errors import InvalidInputError, UnavailableError
 from shared.history.sqlite import SqliteHistory
 from shared.knowledge.insight import Bought, Candidate, Insight, Parameters, Product, Via
@@ -165,7 +166,7 @@ def test_a_worker_killed_before_its_reply_makes_the_same_artefact_again(ports):
     made = compose(asked().data, "demo", "c1", ports)
     before = {name: ports.objects.get(key) for name, key in made.pictures.items()}
     handle(asked(), ports)
-    after = {name: ports.objects.get(key) for name, key in made.pictures.items() if name != "board@2x.png"}
+    after = {name: ports.objects.get(key) for name, key in made.pictures.items() if not name.startswith("board@2x")}
     assert {name: each for name, each in before.items() if name in after} == after
 
 
@@ -252,6 +253,39 @@ def test_nobody_waiting_means_no_reply(ports):
 def test_an_id_that_is_no_path_still_names_its_objects(ports):
     made = compose(asked(id="../../Etc/Passwd é").data, "demo", "c1", ports)
     assert all(".." not in key and ports.objects.get(key) for name, key in made.pictures.items() if "@" not in name)
+
+
+@pytest.mark.parametrize("moment", ["drawn", "put"])
+def test_a_picture_drawn_larger_while_its_person_is_erased_does_not_stay(ports, monkeypatch, moment):
+    draw, put = handlers.png, ports.objects.put
+
+    def erase() -> None:
+        ports.documents.put(ERASURES, "demo", "ann", {"before": 5})
+        forget_made("demo", "ann", ports.documents, ports.objects)
+
+    def erased_while_drawn(svg: str, **zoom: int) -> bytes:
+        if zoom and moment == "drawn":
+            erase()
+        return draw(svg, **zoom)
+
+    def erased_while_put(key: str, *args: object) -> None:
+        if "@2x.png" in key and moment == "put":
+            erase()
+        put(key, *args)
+
+    monkeypatch.setattr(handlers, "png", erased_while_drawn)
+    monkeypatch.setattr(ports.objects, "put", erased_while_put)
+    handle(asked(), ports)
+    (event,) = published(ports, BOARDS)
+    assert [name for name, key in event.data.pictures.items() if ports.objects.get(key)] == []
+
+
+def test_a_board_made_again_after_an_erasure_has_no_picture_of_before(ports):
+    handle(asked(), ports)
+    (event,) = published(ports, BOARDS)
+    ports.documents.delete("boards", "demo", "b1")  # as an erasure does, whose worker then was killed
+    compose(asked().data, "demo", "c1", ports)
+    assert ports.objects.get(event.data.pictures["board@2x.png"]) is None
 
 
 def test_the_settings_name_the_hosts_that_tests_may_reach():

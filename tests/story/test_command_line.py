@@ -156,3 +156,19 @@ def test_the_graph_is_found_equal_to_its_ledger(loaded):
     report = answer("graph", "verify", "--data", loaded[0], "--json")
     assert report["equal"]
     assert report["ledger"] == report["graph"]
+
+
+def test_what_came_later_changes_no_list_of_an_earlier_moment(tmp_path):
+    bought = [purchase(number) for number in range(40)]
+    early = [one for one in bought if one["purchased_at"] < "2026-01-15"]
+    users = tmp_path / "users"
+    users.write_text("u0\nu1\nu2\n")
+    said = []
+    for name, items in (("whole", bought), ("early", early)):
+        data = tmp_path / name
+        run("import", "--data", data, "--shop", "s", ndjson(tmp_path / f"{name}.ndjson", items))
+        asked = ("recommend", "--data", data, "--shop", "s", "--users", users, "--at", "2026-01-15T00:00:00Z", "--json")
+        answers = [json.loads(line) for line in run(*asked).stdout.splitlines()]
+        said.append([{slate: one[slate] for slate in ("buy_again", "discover", "top")} for one in answers])
+    assert 3 == len([one for one in said[0] if one["top"]])
+    assert said[0] == said[1]

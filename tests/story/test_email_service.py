@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.email import handlers
-from services.email.handlers import EmailPorts, compose, handle, kept
+from services.email.handlers import Cap, EmailPorts, compose, handle
+from services.email.keeping import kept
+from services.email.sandbox.pool import Sandbox
 from services.graph.similarity import Refresher
 from shared.bus.port import Position
 from shared.bus.sqlite import SqliteBus
@@ -62,18 +65,25 @@ EVENTS = [
 
 @pytest.fixture(scope="module")
 def knowledge(tmp_path_factory: pytest.TempPathFactory):
-    knowledge = LadybugKnowledge(tmp_path_factory.mktemp("graph") / "knowledge", memory_mb=64)
+    knowledge = LadybugKnowledge(tmp_path_factory.mktemp("graph") / "knowledge", memory_mb=256)
     knowledge.apply(fold(EVENTS), [])
     Refresher(knowledge, FixedClock(NOW), 0).refresh("demo")
     yield knowledge
     knowledge.close()
 
 
+@pytest.fixture(scope="module")
+def sandbox():
+    sandbox = Sandbox()
+    yield sandbox
+    sandbox.close()
+
+
 @pytest.fixture
-def ports(tmp_path: Path, knowledge: LadybugKnowledge):
+def ports(tmp_path: Path, knowledge: LadybugKnowledge, sandbox: Sandbox):
     bus, history = SqliteBus(tmp_path / "bus.db"), SqliteHistory(tmp_path / "history.db")
     objects = FileObjects(tmp_path / "objects")
-    yield EmailPorts(knowledge, history, objects, bus, FixedClock(NOW), "https://tg.example", KEY)
+    yield EmailPorts(knowledge, history, objects, bus, FixedClock(NOW), "https://tg.example", KEY, sandbox)
     bus.close()
     history.close()
 
@@ -171,7 +181,7 @@ def test_a_request_is_made_once_kept_and_answered(ports: EmailPorts) -> None:
     handle(asked(wanted()), ports)
     handle(asked(wanted("bob")), ports)
     first, second = published(ports, EmailGenerated.type)
-    again = kept("demo", "e1", ports)
+    again = kept("demo", "e1", ports.documents, ports.objects)
 
     assert "ann" == first.data.user_id == second.data.user_id
     assert again is not None
@@ -183,7 +193,7 @@ def test_a_request_is_made_once_kept_and_answered(ports: EmailPorts) -> None:
 def test_a_preview_is_answered_but_neither_kept_nor_published(ports: EmailPorts) -> None:
     handle(asked(wanted(preview=True)), ports)
 
-    assert kept("demo", "e1", ports) is None
+    assert kept("demo", "e1", ports.documents, ports.objects) is None
     assert [] == published(ports, EmailGenerated.type)
     assert [ReplyStatus.DONE] == [reply.status for reply in replies(ports)]
 
@@ -208,3 +218,47 @@ def test_a_request_that_nobody_waits_for_any_more_is_skipped(ports: EmailPorts) 
     handle(asked(wanted(), expirytime="2026-11-03T09:59:59Z"), ports)
 
     assert ([], []) == (replies(ports), published(ports, EmailGenerated.type))
+
+
+def test_a_silence_is_kept_with_its_decision(ports: EmailPorts) -> None:
+    for _ in range(2):
+        handle(asked(wanted("shy")), ports)
+    found = kept("demo", "e1", ports.documents, ports.objects)
+
+    assert isinstance(found, EmailSkipped)
+    assert "no-consent" == found.reason
+    assert ports.documents.get("decisions", "demo", str(found.decision_id)) is not None
+
+
+def test_a_capped_user_is_skipped_and_it_is_reported(ports: EmailPorts) -> None:
+    capped = replace(ports, cap=Cap(2))
+    for number in range(3):
+        handle(asked(wanted(id=f"e{number}")), capped)
+    handle(asked(wanted(id="e1")), capped)
+    handle(asked(wanted(id="p", preview=True)), capped)
+    handle(asked(wanted(id="later")), replace(capped, clock=FixedClock(NOW + timedelta(days=8))))
+
+    assert ["capped"] == [one.data.reason for one in published(ports, EmailSkipped.type)]
+    assert ["e0", "e1", "e1", "later"] == [one.data.email_id for one in published(ports, EmailGenerated.type)]
+
+
+def test_a_campaign_reaches_a_user_once_in_a_period(ports: EmailPorts) -> None:
+    weeks = ("W1", "W1", "W2", None, None)
+    for number, week in enumerate(weeks):
+        handle(asked(wanted(id=f"r{number}", campaign="spring", period=week)), ports)
+    handle(asked(wanted("bob", id="r9", campaign="spring", period="W1")), ports)
+    ids = [one.data.email_id for one in published(ports, EmailGenerated.type)]
+
+    assert (ids[0], ids[3]) == (ids[1], ids[4])
+    assert 4 == len(set(ids))
+
+
+def test_how_long_a_reply_took_is_measured(ports: EmailPorts) -> None:
+    def count() -> float:
+        told = {"kind": "email", "status": "done"}
+        return REGISTRY.get_sample_value("tastegraph_request_to_reply_seconds_count", told) or 0.0
+
+    before = count()
+    handle(asked(wanted()), ports)
+
+    assert before + 1 == count()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -21,6 +22,7 @@ from shared.contracts.events import InterestExpressed, ProductUpdated, PurchaseR
 from shared.contracts.topics import COMMERCE
 from shared.history.sqlite import SqliteHistory
 from shared.knowledge.ladybug import LadybugKnowledge
+from shared.objects.files import FileObjects
 
 NOW = datetime(2026, 5, 3, 10, tzinfo=UTC)
 
@@ -33,8 +35,10 @@ class Runtime:
         directory.mkdir(exist_ok=True)
         self.bus = SqliteBus(directory / "bus.db")
         self.history = SqliteHistory(directory / "history.db")
-        self.knowledge = LadybugKnowledge(directory / "knowledge", memory_mb=64)
-        self.ports = GraphPorts(self.bus, self.history, self.knowledge, SystemClock())
+        self.knowledge = LadybugKnowledge(directory / "knowledge", memory_mb=256)
+        self.ports = GraphPorts(
+            self.bus, self.history, self.knowledge, FileObjects(directory / "objects"), SystemClock()
+        )
 
     def close(self) -> None:
         self.knowledge.close()
@@ -189,6 +193,19 @@ def test_a_torn_file_is_found_named_and_mended(opened):
     again.close()
     assert not found.equal
     assert before == mended.graph
+
+
+def test_what_another_worker_has_recorded_but_not_yet_passed_is_left_to_it(opened, monkeypatch):
+    runtime = opened()
+    before = grown(runtime)
+    passed = runtime.history.watermarks()
+    monkeypatch.setattr(runtime.history, "watermarks", lambda: [replace(at, offset=at.offset - 3) for at in passed])
+    rebuild(runtime.ports)
+    assert verify(runtime.ports).equal
+    monkeypatch.undo()
+    catch_up(runtime.ports)
+    after = verify(runtime.ports)
+    assert (True, before) == (after.equal, after.graph)
 
 
 def test_readers_have_the_old_graph_until_the_rebuilt_one_takes_over(opened):

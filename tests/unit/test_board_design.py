@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.visionboard import words
 from services.visionboard.captions import ASCENT, DESCENT
 from services.visionboard.compose import Commission, compose_board
 from services.visionboard.curate import curate
@@ -20,7 +19,6 @@ from services.visionboard.draw import draw
 from services.visionboard.layout import GRIDS, MAX_SECTIONS, mosaic, template
 from services.visionboard.model import Board, Box, Line, Tile
 from services.visionboard.palette import MINIMUM_CONTRAST, contrast, curated, from_pictures, legible
-from services.visionboard.pictograms import pictogram_for
 from services.visionboard.render import png
 from services.visionboard.sheet import Photo
 from services.visionboard.typesetting import Face, fit, is_rtl, presentable, runs, width, wrap
@@ -259,35 +257,6 @@ def test_the_curated_palettes_hold_the_contrast_of_ink_on_paper():
         assert contrast(palette.paper, palette.deep) >= 7
 
 
-@pytest.mark.parametrize(
-    ("name", "categories", "code"),
-    [
-        ("Fluid milk white only", ("GROCERY", "FLUID MILK PRODUCTS"), "1F95B"),
-        ("Bananas", ("PRODUCE", "TROPICAL FRUIT"), "1F34C"),
-        ("Premium", ("GROCERY", "ICE CREAM/MILK/SHERBTS"), "1F368"),
-        ("Primal", ("MEAT", "BEEF"), "1F969"),
-        ("Quux", (), None),
-    ],
-)
-def test_a_product_is_drawn_as_what_it_is(name, categories, code):
-    assert pictogram_for(name, categories) == code
-
-
-@pytest.mark.parametrize(
-    ("shouted", "tidied"),
-    [
-        ("FLUID MILK WHITE ONLY", "Fluid milk white only"),
-        ("FRZN BAGGED VEGETABLES - PLAIN", "Frozen bagged vegetables, plain"),
-        ("BAKED BREAD/BUNS/ROLLS", "Baked bread, buns, rolls"),
-        ("IPA", "IPA"),
-        ("Oatly Oat Milk", "Oatly Oat Milk"),
-        ("حليب", "حليب"),
-    ],
-)
-def test_names_are_set_as_they_would_be_printed(shouted, tidied):
-    assert words.tidy(shouted) == tidied
-
-
 def test_a_section_is_cut_into_tiles_that_fill_it():
     for count in range(1, 7):
         tiles = mosaic(Box(x=0, y=0, w=880, h=640), count)
@@ -302,6 +271,14 @@ def test_a_board_with_nothing_to_show_is_still_whole():
     board = compose_board(curate(insight, recommendation, "wide"), {}, curated((), "u"), commission)
     assert flaws(board) == []
     assert [tile.role for tile in board.tiles if tile.picture] == ["hero"]
+
+
+@pytest.mark.parametrize("layout", GRIDS)
+def test_where_there_is_nothing_to_show_the_picture_takes_the_whole_width(layout):
+    grid, page = GRIDS[layout], template(layout, 0)
+    assert grid.box(page.hero).w == grid.width - 2 * grid.margin_x
+    parts = [grid.box(cells) for cells in (page.title, page.hero, page.swatches)]
+    assert not [pair for pair in combinations(parts, 2) if pair[0].overlaps(pair[1])]
 
 
 def test_two_products_of_one_name_are_shown_once():

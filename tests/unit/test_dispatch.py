@@ -114,6 +114,17 @@ def test_a_lasting_transient_error_is_raised_and_the_batch_goes_on_where_it_brok
     assert handler.calls[-3:] == ["a", "b", "c"]
 
 
+def test_another_partitions_batch_in_between_forgets_nothing_of_the_one_that_waits(bus):
+    handler = Handler(b=[UnavailableError("down")] * 3)
+    first, second = offered(bus, "a", "b"), offered(bus, "c")[2:]
+    handle = one_by_one(bus, handler)
+    with pytest.raises(TransientError):
+        handle(first)
+    handle(second)
+    handle(first)
+    assert handler.calls == ["a", "b", "b", "b", "c", "b"]
+
+
 def test_a_permanent_error_parks_the_message_at_once_and_the_next_ones_flow(bus):
     handler = Handler(a=[ConflictError("another stands")])
     one_by_one(bus, handler)(offered(bus, "a", "b"))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
 
 from services.email.headers import headers, safe
 from services.email.lint import lint
-from services.email.model import Plan, Sender, plan, silence
+from services.email.model import Plan, Reader, Sender, plan, silence
 from services.email.render import Rendered, render
 from shared.errors import InvalidInputError, NotFoundError
 from shared.knowledge.insight import Bought, Candidate, Insight, Parameters, Path, Product, Via
@@ -19,6 +20,7 @@ from shared.knowledge.recommend import recommend
 DAY = 86_400_000
 AT = 1_793_700_000_000
 LINK = "https://tg.example/v1/unsubscribe/token"
+PUBLIC = "https://tg.example"
 NASTY = '<script>alert(1)</script> & "Co" {{ 7 * 7 }}'
 
 
@@ -35,16 +37,29 @@ def insight(*, personal: bool = True, name: str = "MILK", **facts: Any) -> Insig
     return replace(base, **facts)
 
 
-def planned(seen: Insight, sender: Sender | None = None, **options: Any) -> Plan:
-    return plan(seen, recommend(seen), sender or Sender.of("my-shop", None), LINK, **options)
+def planned(seen: Insight, sender: Sender | None = None, first_name: str = "", **options: Any) -> Plan:
+    reader = Reader(LINK, PUBLIC, first_name)
+    return plan(seen, recommend(seen), sender or Sender.of("my-shop", None), reader, **options)
 
 
 def test_a_user_with_a_history_gets_both_slates() -> None:
     made = planned(insight())
 
     assert ("personalised", None, None) == (made.template, made.fallback, made.fallback_reason)
-    assert ["Buy again", "Discover"] == [section.title for section in made.sections]
+    assert ["Your regulars", "New to you"] == [section.title for section in made.sections]
     assert "My Shop" == made.sender.name
+
+
+def test_no_two_products_of_one_name_stand_in_an_email() -> None:
+    seen = insight()
+    twice = tuple(
+        replace(each, product=replace(each.product, name=name))
+        for each, name in zip(seen.candidates, ("TEA", "TEA", "MILK", "RICE"), strict=True)
+    )
+    made = planned(replace(seen, candidates=twice))
+
+    names = [card.name for section in made.sections for card in section.cards]
+    assert sorted(names) == ["Milk", "Rice", "Tea"]
 
 
 def test_an_unknown_user_gets_the_generic_email_and_it_says_so() -> None:
@@ -86,8 +101,9 @@ def test_names_are_escaped_and_never_run() -> None:
     rendered = render(planned(insight(name=NASTY), Sender(name=NASTY), first_name=NASTY))
 
     assert "<script" not in rendered.html.lower()
-    assert "{{ 7 * 7 }}" in rendered.html
+    assert "{{ 7 * 7 }}" in unescape(rendered.html)
     assert "&lt;script&gt;" in rendered.html
+    assert [] == lint(rendered, LINK, PUBLIC)
 
 
 def test_the_same_plan_gives_the_same_bytes() -> None:
@@ -98,7 +114,7 @@ def test_the_same_plan_gives_the_same_bytes() -> None:
 def test_a_built_in_email_passes_the_lint(*, personal: bool) -> None:
     rendered = render(planned(insight(personal=personal)))
 
-    assert [] == lint(rendered, LINK)
+    assert [] == lint(rendered, LINK, PUBLIC)
     assert all(LINK in body for body in (rendered.html, rendered.text))
 
 
@@ -106,6 +122,20 @@ def test_a_built_in_email_passes_the_lint(*, personal: bool) -> None:
     ("html", "said"),
     [
         ("<script></script>", "scripts"),
+        ('<p onclick="x()">x</p>', "scripts"),
+        ('<form><input name="card"></form>', "scripts"),
+        ('<iframe src="https://x.example"></iframe>', "scripts"),
+        ("<svg><a></a></svg>", "scripts"),
+        ('<meta http-equiv="refresh" content="0;url=https://x.example">', "scripts"),
+        ("<style>@import 'https://x.example/a.css'</style>", "fetch"),
+        ('<p style="background:url(http://x.example/a.png)">x</p>', "fetch"),
+        ("<style>" + "p{color:#111}" * 2000 + "</style>", "styles must be under"),
+        ('<a href="http://shop.example">x</a>', "absolute https"),
+        ('<a href="http://127.0.0.1:8080/x">x</a>', "absolute https"),
+        ('<a href="JaVa\tScript:alert(1)">x</a>', "absolute"),
+        ('<a href="data:text/html,x">x</a>', "absolute"),
+        ('<img alt="x" src="//x.example/a.png">', "absolute"),
+        ('<img alt=" " src="https://x.example/a.png">', "alt text"),
         ('<img src="https://x.example/a.png">', "alt text"),
         ('<a href="javascript:alert(1)">x</a>', "absolute"),
         ('<a href="/here">x</a>', "absolute"),
@@ -115,13 +145,35 @@ def test_a_built_in_email_passes_the_lint(*, personal: bool) -> None:
     ],
 )
 def test_the_lint_finds_what_may_not_leave(html: str, said: str) -> None:
-    found = lint(Rendered(f"{html}{LINK}", LINK), LINK)
+    found = lint(Rendered(f"{html}{LINK}", LINK), LINK, PUBLIC)
 
     assert [True] == [said in each.detail for each in found]
 
 
+def test_plain_http_may_lead_to_this_machine_while_the_gateway_is_here() -> None:
+    body = f'<a href="http://127.0.0.1:9/x">x</a><a href="http://other.example">y</a>{LINK}'
+
+    assert 1 == len(lint(Rendered(body, LINK), LINK, "http://127.0.0.1:8080"))
+    assert [] == lint(Rendered(body.replace("http://other", "https://other"), LINK), LINK, "http://localhost:8080")
+
+
+def test_a_link_that_may_not_stand_in_an_email_costs_no_card() -> None:
+    milk = insight().bought[0]
+    odd = replace(milk, product=replace(milk.product, url="http://x.example/p1", image_url="http://x.example/p1.png"))
+    made = planned(insight(bought=(odd,)), Sender(site_url="http://my.example"))
+    card = made.sections[0].cards[0]
+
+    assert ("https://my.example", "") == (card.url, card.image_url)
+    assert [] == lint(render(made), LINK, PUBLIC)
+
+
+def test_a_placeholder_is_told_from_a_name_with_braces() -> None:
+    for name in ("{{", "a }} b", "{% raw %}"):
+        assert [] == lint(render(planned(insight(name=name))), LINK, PUBLIC)
+
+
 def test_the_lint_misses_no_missing_way_out() -> None:
-    assert ["/html", "/text"] == [each.pointer for each in lint(Rendered("", ""), LINK)]
+    assert ["/html", "/text"] == [each.pointer for each in lint(Rendered("<p>", ""), LINK, PUBLIC)]
 
 
 def test_nothing_becomes_another_header() -> None:

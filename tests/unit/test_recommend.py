@@ -118,7 +118,20 @@ def test_no_narrow_category_takes_over() -> None:
     crowd = tuple(candidate(f"c{n}", popular(9 + n), categories=("Food", "Chips")) for n in range(5))
     seen = insight(candidates=(*crowd, candidate("d", popular(1), categories=("Food", "Dips"))))
 
-    assert ["c4", "c3", "d"] == ids(recommend(seen).discover)
+    assert ["c4", "c3", "d", "c2", "c1"] == ids(recommend(seen).discover)
+
+
+def test_five_sizes_of_one_thing_are_never_offered_together() -> None:
+    sizes = tuple(candidate(f"s{n}", popular(9 + n), name=f"Oat drink {n} l") for n in range(5))
+    seen = insight(candidates=(*sizes, candidate("d", popular(1), name="Tea")))
+
+    assert ["s4", "s3", "d", "s2", "s1"] == ids(recommend(seen).discover)
+
+
+def test_a_broad_category_limits_nothing() -> None:
+    many = tuple(candidate(f"m{n:02}", popular(99 - n), categories=("Beauty",)) for n in range(10))
+
+    assert [f"m{n:02}" for n in range(10)] == ids(recommend(insight(candidates=many)).discover)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +169,7 @@ def test_an_item_is_plain_json_and_says_why() -> None:
 
     assert item == json.loads(json.dumps(item))
     assert ("Milk", "1.20", "You bought it a few days ago") == (item["name"], item["price"], item["reason"])
-    assert {"repetition", "popularity"} == set(item["parts"])
+    assert {"repetition", "popularity", "loyalty"} == set(item["parts"])
 
 
 def test_repetition_fades_and_ignores_the_future() -> None:

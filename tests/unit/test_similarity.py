@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from services.graph.fitting import fit
 from services.graph.matching import match_tags
-from services.graph.neighbours import derive, incidence, product_neighbours, recent_buyers, user_neighbours
+from services.graph.neighbours import derive, product_neighbours, user_neighbours
+from services.graph.signals import incidence, recent_buyers
 from services.graph.similarity import Refresher
 from shared.clock import FixedClock
 from shared.errors import UnavailableError
-from shared.knowledge.insight import Parameters
 from shared.knowledge.port import Derived, PurchaseMatrix
 
 DAY = 86_400_000
@@ -42,9 +43,31 @@ def test_repeated_purchases_count_a_buyer_once() -> None:
 
 
 def test_products_of_the_same_buyers_are_near() -> None:
-    rows = product_neighbours(incidence(TWO), TWO.products)
+    rows = product_neighbours(incidence(TWO), TWO.products, 1.0)
 
-    assert [("bread", "milk", round(2 / 12, 6), 2), ("milk", "bread", round(2 / 12, 6), 2)] == rows
+    # EASE by hand: the Gram matrix [[2, 2], [2, 2]] + I has the inverse [[3, -2], [-2, 3]] / 5.
+    assert [("bread", "milk", 0.666667, 2), ("milk", "bread", 0.666667, 2)] == sorted(rows)
+
+
+def test_what_is_bought_instead_weighs_against() -> None:
+    both = [(user, thing, 1) for user in "abcdef" for thing in ("bread", "milk" if user < "d" else "oat drink")]
+    rows = product_neighbours(incidence(matrix(*both)), matrix(*both).products, 1.0)
+    scores = {(source, target): score for source, target, score, _ in rows}
+
+    assert scores["milk", "oat drink"] < 0 < scores["milk", "bread"]
+
+
+def test_a_product_beyond_the_most_bought_has_neighbours_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    staples = [(user, thing, 1) for user in "abcdefgh" for thing in ("bread", "milk")]
+    bought = matrix(*staples, ("a", "truffle", 1), ("b", "truffle", 1), ("a", "caviar", 1), ("b", "caviar", 1))
+    monkeypatch.setattr("services.graph.neighbours.MOST_ITEMS", 2)
+    rows = {
+        (source, target): (score, n)
+        for source, target, score, n in product_neighbours(incidence(bought), bought.products, 1.0)
+    }
+
+    assert (0.5, 2) == rows["truffle", "caviar"]  # (2 shared - 0.5 expected) / (2 buyers + 1)
+    assert 0 == rows["truffle", "milk"][0]  # everybody buys milk
 
 
 def test_users_with_the_same_basket_are_alike_and_nobody_is_like_themselves() -> None:
@@ -62,26 +85,35 @@ def test_a_rare_thing_in_common_says_more() -> None:
 
 
 def test_only_the_strongest_neighbours_are_kept_in_a_fixed_order() -> None:
-    bought = matrix(*[("ann", f"p{n:02}", 1) for n in range(40)])
-    rows = product_neighbours(incidence(bought), bought.products)
+    bought = matrix(*[(user, f"p{n:02}", 1) for n in range(70) for user in ("ann", f"u{n % 7}")])
+    rows = product_neighbours(incidence(bought), bought.products, 5.0)
 
-    assert 40 * 30 == len(rows)
-    assert [f"p{n:02}" for n in range(1, 31)] == [target for source, target, _, _ in rows if source == "p00"]
+    assert 70 * 50 == len(rows)
+    assert rows == product_neighbours(incidence(bought), bought.products, 5.0)
+    assert {f"p{n:02}" for n in range(7, 70, 7)} <= {target for source, target, _, _ in rows if source == "p00"}
 
 
 def test_popular_is_what_people_bought_in_the_shops_last_four_weeks() -> None:
     bought = matrix(
         ("ann", "milk", 0), ("ann", "milk", 1), ("bob", "milk", 27), ("ann", "bread", 28), ("bob", "tea", 5)
     )
-    derived = derive(bought, {"milk": ["food"], "tea": ["food", "hot"], "bread": ["food"]}, Parameters())
+    derived = derive(bought, {"milk": ["food"], "tea": ["food", "hot"], "bread": ["food"]}, fit(bought))
 
     assert [("milk", 2), ("tea", 1)] == list(derived.popular)
     assert [("food", "milk", 2), ("food", "tea", 1), ("hot", "tea", 1)] == list(derived.popular_in)
     assert AT == derived.at
 
 
+@pytest.mark.parametrize("purchases", [[("ann", "milk", 1)], [("ann", "milk", 1), ("bob", "wine", 1)]])
+def test_people_who_share_nothing_have_no_neighbours(purchases: list[tuple[str, str, int]]) -> None:
+    bought = matrix(*purchases)
+    derived = derive(bought, {}, fit(bought))
+
+    assert ([], []) == (list(derived.similar_to), list(derived.bought_with))
+
+
 def test_an_empty_shop_derives_nothing() -> None:
-    derived = derive(matrix(), {}, Parameters())
+    derived = derive(matrix(), {}, fit(matrix()))
 
     assert ([], [], [], [], 0) == (
         list(derived.bought_with),
@@ -117,6 +149,9 @@ class Graph:
             raise self.error
         return {}
 
+    def fitted(self, _shop: str) -> None:
+        """Know nothing of the shop yet."""
+
     def match(self, _shop: str, _matches: object) -> None:
         """Take the matches."""
 
@@ -135,7 +170,7 @@ def refreshed(graph: Graph, *shops: str) -> list[str]:
     refresher.start()
     for shop in shops:
         refresher.touch(shop)
-    ends = time.monotonic() + 5
+    ends = time.monotonic() + 60  # seconds, on the busiest machine
     while len({shop for shop, _ in graph.given}) < len(set(shops)) and time.monotonic() < ends:
         time.sleep(0.01)
     refresher.stop()

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
 from http import HTTPStatus
+from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response
 
+from services.gateway import model, questions
+from services.gateway.answers import operations as shown
+from services.gateway.paging import page, size
 from services.gateway.ports import GatewayPorts
+from services.gateway.routes.users import ANN, listed
 from shared.clock import to_ms
+from shared.contracts.events import Kind
+from shared.errors import ConflictError
 from shared.unsubscribe import verify
+from shared.web.contract import Answer, describes, query_of
 from shared.web.guard import principal, public, requires
 
 SUPPRESSIONS = "suppressions"
+_MOST = 500
+_LATEST = 100  # of what became known of a user; an older consent is not a new one
 
 
 def blueprint(ports: GatewayPorts) -> APIBlueprint:
@@ -21,19 +32,31 @@ def blueprint(ports: GatewayPorts) -> APIBlueprint:
     routes = APIBlueprint("consent", __name__, tag="Consent")
     _link(routes, ports)
     _list(routes, ports)
+    _changes(routes, ports)
     return routes
+
+
+class OptedOutError(ConflictError):
+    """The user unsubscribed; only their own new consent lifts that."""
+
+    code = "opted-out"
+
+    def __init__(self) -> None:
+        super().__init__("the user unsubscribed; only their own new consent lifts that")
 
 
 def _link(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.get("/v1/unsubscribe/<token>")
     @public
-    def ask(token: str) -> Response:
+    @describes({200: Answer(None, ("text/html",))}, errors=(404,))
+    def ask_to_unsubscribe(token: str) -> Response:
         """Ask the reader to confirm; looking at a link changes nothing, for mail scanners look at all of them."""
         verify(token, ports.signing_key)
         return _page("Unsubscribe?", '<form method="post"><button>Yes, no more emails</button></form>')
 
     @routes.post("/v1/unsubscribe/<token>")
     @public
+    @describes({200: Answer(None, ("text/html",))}, errors=(404,))
     def unsubscribe(token: str) -> Response:
         """Send this reader no more emails (also RFC 8058's one click)."""
         shop, user_id = verify(token, ports.signing_key)
@@ -42,23 +65,56 @@ def _link(routes: APIBlueprint, ports: GatewayPorts) -> None:
 
 
 def _list(routes: APIBlueprint, ports: GatewayPorts) -> None:
-    @routes.put("/v1/suppressions/<user_id>")
+    @routes.get("/v1/suppressions")
+    @requires("emails:read")
+    @describes({200: listed(shown.Suppressions)}, query=questions.Paging)
+    def suppressions() -> Any:
+        """List who gets no marketing, last changed first."""
+        asked = query_of(questions.Paging)
+        token, most = asked.page_token, size(asked, _MOST)
+        found = ports.history.find(SUPPRESSIONS, principal().shop, page_token=token, page_size=most)
+        return page([model.suppression(each) for each in found.items], found.next_token)
+
+    @routes.get("/v1/suppressions/<id:user_id>")
+    @requires("emails:read")
+    @describes({200: shown.Suppression}, errors=(404,), examples=ANN)
+    def suppression(user_id: str) -> Any:
+        """Say why a user gets no marketing."""
+        return model.suppression(ports.document(SUPPRESSIONS, principal().shop, user_id))
+
+
+def _changes(routes: APIBlueprint, ports: GatewayPorts) -> None:
+    @routes.put("/v1/suppressions/<id:user_id>")
     @requires("emails:write")
-    def suppress(user_id: str) -> tuple[str, int]:
+    @describes({204: None}, errors=(404,), examples=ANN)
+    def suppress(user_id: str) -> Any:
         """Send a user no more emails."""
         _suppress(ports, principal().shop, user_id, "shop")
-        return "", HTTPStatus.NO_CONTENT
+        return None, HTTPStatus.NO_CONTENT
 
-    @routes.delete("/v1/suppressions/<user_id>")
+    @routes.delete("/v1/suppressions/<id:user_id>")
     @requires("emails:write")
-    def release(user_id: str) -> tuple[str, int]:
-        """Let a user get emails again."""
-        ports.history.delete(SUPPRESSIONS, principal().shop, user_id)
-        return "", HTTPStatus.NO_CONTENT
+    @describes({204: None}, errors=(404, 409), examples=ANN)
+    def release(user_id: str) -> Any:
+        """Let a user get emails again. Who unsubscribed must have consented anew since, else this is 409."""
+        shop = principal().shop
+        known = ports.history.get(SUPPRESSIONS, shop, user_id)
+        if known is not None and not model.lifts(known.body, _consents(ports, shop, user_id)):
+            raise OptedOutError
+        ports.history.delete(SUPPRESSIONS, shop, user_id)
+        return None, HTTPStatus.NO_CONTENT
+
+
+def _consents(ports: GatewayPorts, shop: str, user_id: str) -> Iterator[tuple[int, bool]]:
+    said = ports.history.timeline(shop, user_id=user_id, kinds=(Kind.USER,), page_size=_LATEST)
+    return model.consents(said.items)
 
 
 def _suppress(ports: GatewayPorts, shop: str, user_id: str, reason: str) -> None:
-    ports.history.put(SUPPRESSIONS, shop, user_id, {"reason": reason, "at": to_ms(ports.clock.now())})
+    """Keep a suppression; a person's own word is never replaced by the shop's."""
+    known = ports.history.get(SUPPRESSIONS, shop, user_id)
+    if known is None or reason != "shop":
+        ports.history.put(SUPPRESSIONS, shop, user_id, {"reason": reason, "at": to_ms(ports.clock.now())})
 
 
 def _page(title: str, body: str) -> Response:

@@ -6,15 +6,17 @@ from dataclasses import asdict
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import request
 
-from services.gateway import model
+from services.gateway import model, questions
+from services.gateway.answers import graph as shown
+from services.gateway.answers.users import Neighbours
 from services.gateway.ports import GatewayPorts
 from shared.errors import NotFoundError
 from shared.knowledge.insight import Product
+from shared.web.contract import describes, query_of
 from shared.web.guard import principal, requires
 
-_NODES = ("user", "product", "interest")
+_TEA = {"product_id": "tea"}
 
 
 def blueprint(ports: GatewayPorts) -> APIBlueprint:
@@ -27,22 +29,24 @@ def blueprint(ports: GatewayPorts) -> APIBlueprint:
 
 
 def _products(routes: APIBlueprint, ports: GatewayPorts) -> None:
-    @routes.get("/v1/products/<product_id>")
+    @routes.get("/v1/products/<id:product_id>")
     @requires("graph:read")
-    def product(product_id: str) -> dict[str, Any]:
+    @describes({200: shown.Product}, errors=(404,), examples=_TEA)
+    def product(product_id: str) -> Any:
         """Show a product and how its price moved."""
         shop = principal().shop
         found = model.product(_known(ports, shop, product_id))
         prices = [{**asdict(each), "at": model.iso(each.at)} for each in ports.history.prices(shop, product_id)]
         return {**found, "prices": prices}
 
-    @routes.get("/v1/products/<product_id>/similar")
+    @routes.get("/v1/products/<id:product_id>/similar")
     @requires("graph:read")
-    def similar(product_id: str) -> dict[str, Any]:
+    @describes({200: Neighbours}, query=questions.Likeness, errors=(404,), examples=_TEA)
+    def similar_products(product_id: str) -> Any:
         """List products bought by the same people, and what they share."""
-        shop, limit = principal().shop, model.whole(request.args, "limit", 20, 50)
+        shop, asked = principal().shop, query_of(questions.Likeness)
         _known(ports, shop, product_id)
-        return model.neighbours(ports.knowledge.similar_products(shop, product_id, limit))
+        return {"items": ports.knowledge.similar_products(shop, product_id, asked.limit)}
 
 
 def _known(ports: GatewayPorts, shop: str, product_id: str) -> Product:
@@ -55,29 +59,25 @@ def _known(ports: GatewayPorts, shop: str, product_id: str) -> Product:
 def _neighbourhood(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.get("/v1/graph/neighbourhood")
     @requires("graph:read")
-    def neighbourhood() -> dict[str, Any]:
-        """Show the graph around a node: `kind`, `id`, and optionally `depth`, `kinds` of edges and `limit`."""
-        args = request.args
+    @describes({200: shown.Neighbourhood}, query=questions.Around, errors=(404,))
+    def neighbourhood() -> Any:
+        """Show the graph around a node."""
+        asked = query_of(questions.Around)
         found = ports.knowledge.neighbourhood(
-            principal().shop,
-            model.choice(args, "kind", "user", _NODES),
-            args.get("id", ""),
-            depth=model.whole(args, "depth", 2, 3),
-            kinds=[word for word in args.get("kinds", "").split(",") if word],
-            limit=model.whole(args, "limit", 60, 300),
+            principal().shop, asked.kind, asked.id, depth=asked.depth, kinds=list(asked.kinds), limit=asked.limit
         )
         if found is None:
             raise NotFoundError("there is no such node")
-        return asdict(found)
+        return found
 
 
 def _trends(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.get("/v1/trends")
     @requires("trends:read")
-    def trends() -> dict[str, Any]:
+    @describes({200: shown.Trends}, query=questions.Counted, errors=(404,))
+    def trends() -> Any:
         """Count by product, category, interest or in total, per day, week or month; of a shop or one user."""
-        query = model.trend_query(principal().shop, request.args)
+        query = query_of(questions.Counted).of(principal().shop)
         if query.user_id is not None:
             ports.profile(query.shop, query.user_id)
-        rows = ports.history.trends(query)
-        return {"by": query.by, "period": query.period, "items": [model.trend(row) for row in rows]}
+        return {"by": query.by, "period": query.period, "items": ports.history.trends(query)}

@@ -7,135 +7,156 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 from apiflask import APIBlueprint
-from flask import Response, jsonify, request
-from pydantic import ValidationError
+from flask import Response
+from pydantic import BaseModel, ValidationError
 
-from services.gateway import model
+from services.gateway import model, questions
+from services.gateway.answers import making as shown
 from services.gateway.asking import request_id
+from services.gateway.once import HEADER, idempotency_key, once, scoped
 from services.gateway.ports import GatewayPorts
+from shared.clock import to_ms
 from shared.contracts.codec import violations_of
 from shared.contracts.requests import BoardRequested, EmailRequested, Replied, ReplyStatus
-from shared.errors import InvalidInputError, NotFoundError, Violation
+from shared.errors import InvalidInputError, NotFoundError, UnavailableError, Violation
 from shared.history.port import Document
-from shared.web import strictjson
 from shared.web.app import correlation_id
+from shared.web.contract import Answer, body_of, describes, query_of
 from shared.web.guard import principal, requires
 from shared.web.problems import problem
 
 R = TypeVar("R", EmailRequested, BoardRequested)
 
-_PICTURES = {"png": "board.png", "webp": "board.webp"}
 # What a template says runs nowhere near our own origin: no scripts, no forms, no frames.
 _SANDBOX = "sandbox; default-src 'none'; img-src https: data:; style-src 'unsafe-inline'"
+_DRAWING_MS = 120_000  # the large picture follows the board itself
+_PENDING = Answer(shown.Pending, description="still being made", headers=("Location", "Retry-After"))
+_LOCATED = ("Location",)
+_ASKED: Mapping[str, Any] = {"errors": (409,), "headers": (HEADER,)}
 
 
 def blueprint(ports: GatewayPorts) -> APIBlueprint:
-    """Return the routes of emails, boards, their decisions and jobs."""
+    """Return the routes of emails and boards."""
     routes = APIBlueprint("making", __name__, tag="Emails and boards")
     _emails(routes, ports)
+    _bodies(routes, ports)
     _boards(routes, ports)
-    _traces(routes, ports)
+    _pictures(routes, ports)
     return routes
 
 
 def _emails(routes: APIBlueprint, ports: GatewayPorts) -> None:
+    quiet = Answer(shown.Skipped | shown.Preview, description="skipped, with the reason; or a preview")
+    made = Answer(shown.Email, headers=_LOCATED)
+
     @routes.post("/v1/emails")
     @requires("emails:write")
-    def make_email() -> Response:
-        """Make an email for a user: `user_id`, and optionally `template`, `at`, `preview`."""
-        return _ask(ports, "emails", _read("emails", EmailRequested))
+    @once(ports.counters, ports.history)
+    @describes({201: made, 200: quiet, 202: _PENDING}, body=questions.NewEmail, **_ASKED)
+    def make_email() -> Any:
+        """Make an email for a user."""
+        return _ask(ports, "emails", _read("emails", questions.NewEmail, EmailRequested))
 
-    @routes.get("/v1/emails/<id>")
+    @routes.get("/v1/emails/<id:id>")
     @requires("emails:read")
-    def email(id: str) -> dict[str, Any]:
-        """Show an email: its subject, its products and why each is in it."""
+    @describes({200: shown.Email | shown.Skipped}, errors=(404,))
+    def email(id: str) -> Any:
+        """Show an email: its subject, its products and why each is in it; or why none was made."""
         return model.made(ports.document("emails", principal().shop, id), "emails")
 
-    @routes.get("/v1/emails/<id>/html")
-    @requires("emails:read")
-    def email_html(id: str) -> Response:
-        """Show an email as its reader sees it."""
-        return _file(ports, ports.document("emails", principal().shop, id), "email.html")
 
-    @routes.get("/v1/emails/<id>/text")
-    @requires("emails:read")
-    def email_text(id: str) -> Response:
-        """Show an email's plain text."""
-        return _file(ports, ports.document("emails", principal().shop, id), "email.txt")
+def _bodies(routes: APIBlueprint, ports: GatewayPorts) -> None:
+    def body(name: str, media: str, said: str) -> Any:
+        @requires("emails:read")
+        @describes({200: Answer(None, (media,))}, errors=(404,))
+        def view(id: str) -> Any:
+            return _file(ports, ports.document("emails", principal().shop, id), name)
+
+        view.__doc__ = said
+        return view
+
+    for path, name, media, said in (
+        ("html", "email.html", "text/html", "Show an email as its reader sees it."),
+        ("text", "email.txt", "text/plain", "Show an email's plain text."),
+        ("headers", "email.headers.json", "application/json", "Show the headers that an email must be sent with."),
+    ):
+        routes.get(f"/v1/emails/<id:id>/{path}", endpoint=f"email_{path}")(body(name, media, said))
 
 
 def _boards(routes: APIBlueprint, ports: GatewayPorts) -> None:
+    made = Answer(shown.Board, headers=_LOCATED)
+
     @routes.post("/v1/boards")
     @requires("boards:write")
-    def make_board() -> Response:
-        """Make a vision board for a user: `user_id`, and optionally `layout`, `at`."""
-        return _ask(ports, "boards", _read("boards", BoardRequested))
+    @once(ports.counters, ports.history)
+    @describes({201: made, 202: _PENDING}, body=questions.NewBoard, **_ASKED)
+    def make_board() -> Any:
+        """Make a vision board for a user."""
+        return _ask(ports, "boards", _read("boards", questions.NewBoard, BoardRequested))
 
-    @routes.get("/v1/boards/<id>")
+    @routes.get("/v1/boards/<id:id>")
     @requires("boards:read")
-    def board(id: str) -> dict[str, Any]:
-        """Show a board's structure."""
+    @describes({200: shown.Board}, errors=(404,))
+    def board(id: str) -> Any:
+        """Show a board: its structure, and where its pictures are."""
         return model.made(ports.document("boards", principal().shop, id), "boards")
 
-    @routes.get("/v1/boards/<id>/picture")
+
+def _pictures(routes: APIBlueprint, ports: GatewayPorts) -> None:
+    @routes.get("/v1/boards/<id:id>/json")
     @requires("boards:read")
-    def picture(id: str) -> Response:
-        """Show a board's picture; `format` is png or webp."""
-        file = _PICTURES[model.choice(request.args, "format", "png", tuple(_PICTURES))]
-        return _file(ports, ports.document("boards", principal().shop, id), file)
+    @describes({200: Answer(None, ("application/json",))}, errors=(404,))
+    def board_json(id: str) -> Any:
+        """Show a board's structure alone, as its published schema says."""
+        return _file(ports, ports.document("boards", principal().shop, id), "board.json")
+
+    @routes.get("/v1/boards/<id:id>/picture")
+    @requires("boards:read")
+    @describes({200: Answer(None, ("image/png", "image/webp"))}, query=questions.Drawn, errors=(404,))
+    def picture(id: str) -> Any:
+        """Show a board's picture; twice as large with `scale=2`, which is drawn after the board is answered."""
+        asked = query_of(questions.Drawn)
+        document = ports.document("boards", principal().shop, id)
+        name = f"board{'@2x' if asked.scale == 2 else ''}.{asked.format}"  # noqa: PLR2004 (the scale itself)
+        try:
+            return _file(ports, document, name)
+        except NotFoundError:
+            if asked.scale == 1 or to_ms(ports.clock.now()) - document.updated_at > _DRAWING_MS:
+                raise
+            raise UnavailableError(f"{name} is still being drawn") from None
 
 
-def _traces(routes: APIBlueprint, ports: GatewayPorts) -> None:
-    @routes.get("/v1/decisions/<id>")
-    @requires("profiles:read")
-    def decision(id: str) -> dict[str, Any]:
-        """Show what a decision rested on."""
-        return {"decision_id": id, **ports.document("decisions", principal().shop, id).body}
-
-    @routes.get("/v1/jobs/<id>")
-    @requires("profiles:read")
-    def job(id: str) -> dict[str, Any]:
-        """Show what became of a request."""
-        return model.job(ports.document("jobs", principal().shop, id))
-
-
-def _read(route: str, contract: type[R]) -> R:
-    body = strictjson.loads(request.get_data())
-    if not isinstance(body, Mapping) or "request_id" in body:
-        raise InvalidInputError("the body does not ask for one", [Violation("", "must be an object of its own fields")])
-    id = request_id(principal().shop, route, request.headers.get("Idempotency-Key"))
+def _read(route: str, asked: type[BaseModel], contract: type[R]) -> R:
+    body = body_of(asked).model_dump(exclude_none=True)
+    id = request_id(scoped(route), "", idempotency_key())
     try:
-        return contract.model_validate({**body, "request_id": id}, extra="forbid")
+        request = contract.model_validate({**body, "request_id": id})
     except ValidationError as error:
         raise InvalidInputError("the request breaks its contract", violations_of(error)) from None
+    if isinstance(request, EmailRequested) and request.campaign and not request.preview:
+        return request.model_copy(update={"request_id": request.email_id})  # one job per user, campaign and period
+    return request
 
 
-def _ask(ports: GatewayPorts, route: str, asked: EmailRequested | BoardRequested) -> Response:
+def _ask(ports: GatewayPorts, route: str, asked: EmailRequested | BoardRequested) -> Any:
     reply = ports.asker.ask(principal().shop, asked, correlation_id())
     id = asked.request_id
     if reply is None:
         pending = {"job_id": id, "status": "pending"}
-        return _answer(pending, HTTPStatus.ACCEPTED, {"Location": f"/v1/jobs/{id}", "Retry-After": "2"})
+        return pending, HTTPStatus.ACCEPTED, {"Location": f"/v1/jobs/{id}", "Retry-After": "2"}
     if reply.status is ReplyStatus.FAILED:
         return _failed(reply)
     if reply.status is ReplyStatus.SKIPPED:
-        return _answer({"status": "skipped", **(reply.result or {})}, HTTPStatus.OK, {})
+        return {"status": "skipped", **(reply.result or {})}, HTTPStatus.OK
     if isinstance(asked, EmailRequested) and asked.preview:
-        return _answer(reply.result or {}, HTTPStatus.OK, {})
+        return reply.result or {}, HTTPStatus.OK
     made = model.made(ports.document(route, principal().shop, id), route)
-    return _answer(made, HTTPStatus.CREATED, {"Location": f"/v1/{route}/{id}"})
-
-
-def _answer(body: Mapping[str, Any], status: int, headers: Mapping[str, str]) -> Response:
-    response = jsonify(body)
-    response.status_code = status
-    response.headers.update(headers)
-    return response
+    return made, HTTPStatus.CREATED, {"Location": f"/v1/{route}/{id}"}
 
 
 def _failed(reply: Replied) -> Response:
     told = reply.problem or {}
-    found = [Violation(str(each["pointer"]), str(each["detail"])) for each in told.get("violations", ())]
+    found = [Violation(str(each["pointer"]), str(each["detail"])) for each in told.get("violations") or ()]
     detail, code = str(told.get("detail", "")), str(told.get("code", "failed"))
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, code=code, violations=found)
 

@@ -1,0 +1,1 @@
+"""Shops' own templates: rendered under limits, in a child that may die without harm."""

@@ -1,0 +1,112 @@
+"""`export`: tables out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from services.embedded.commands.asking import Data, Json, Shop, example, note, results, show
+from shared.errors import UsageError
+
+app = typer.Typer(no_args_is_help=True, help="Take the graph, trends or recommendations out, as files.")
+Out = Annotated[Path, typer.Option("--out", help="Directory for the files; made if need be.")]
+Format = Annotated[str, typer.Option("--format", help="csv or parquet.")]
+Period = Annotated[str, typer.Option(help="day, week or month.")]
+_TRENDS = ("start", "key", "count", "quantity", "revenue", "currency", "buyers", "score")
+_OFFERS = ("user_id", "slate", "rank", "product_id", "name", "score", "reason", "decision_id")
+_NODES, _EDGES = ("node", "kind", "id", "name", "properties"), ("source", "target", "kind", "properties")
+_NUMBERS = frozenset({"count", "buyers", "rank"})
+
+
+@app.command(epilog=example("export graph --shop my-shop --format graphml --out graph"))
+def graph(
+    shop: Shop,
+    out: Out,
+    format: Annotated[str, typer.Option("--format", help="graphml, parquet or csv.")] = "graphml",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Write a shop's nodes and edges: graph.graphml, or nodes and edges as two tables."""
+    from services.embedded.tables import split, write_graphml
+
+    _checked(format, "graphml", "parquet", "csv")
+    rows = results(data, "export.graph", shop=shop)
+    if format == "graphml":
+        path = _directory(out) / "graph.graphml"
+        _told({str(path): write_graphml(rows, path)}, as_json=as_json)
+        return
+    nodes, edges = split(rows, lambda row: "node" in row)
+    written = _table(nodes, _NODES, out, "nodes", format) | _table(iter(edges), _EDGES, out, "edges", format)
+    _told(written, as_json=as_json)
+
+
+@app.command(epilog=example("export trends --shop my-shop --by category --period week --format csv --out trends"))
+def trends(
+    shop: Shop,
+    out: Out,
+    by: Annotated[str, typer.Option(help="total, product, category or interest.")] = "total",
+    period: Period = "month",
+    user: Annotated[str | None, typer.Option(help="One user's only.")] = None,
+    since: Annotated[str | None, typer.Option(help="Not before this time.")] = None,
+    until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+    format: Format = "csv",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Write counts, quantities, revenue and buyers, period by period; the latest 10,000 rows at most."""
+    _checked(format, "csv", "parquet")
+    asked = {"shop": shop, "by": by, "period": period, "user": user, "since": since, "until": until}
+    _told(_table(results(data, "export.trends", **asked), _TRENDS, out, "trends", format), as_json=as_json)
+
+
+@app.command(epilog=example("export recommendations --shop my-shop --format parquet --out offers"))
+def recommendations(
+    shop: Shop,
+    out: Out,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Items of each slate.")] = 10,
+    format: Format = "csv",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Write what to offer every user, with the reasons: a row for each item."""
+    _checked(format, "csv", "parquet")
+    rows = results(data, "export.recommendations", shop=shop, limit=limit)
+    _told(_table(rows, _OFFERS, out, "recommendations", format), as_json=as_json)
+
+
+def _checked(format: str, *known: str) -> None:
+    if format not in known:
+        raise UsageError(f"--format takes {', '.join(known)}")
+
+
+def _directory(out: Path) -> Path:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{out}: {error.strerror}") from None
+    return out
+
+
+def _table(
+    rows: Iterator[Mapping[str, Any]], columns: tuple[str, ...], out: Path, name: str, format: str
+) -> dict[str, int]:
+    import pyarrow as pa
+
+    from services.embedded.tables import write_csv, write_parquet
+
+    kinds = {"score": pa.float64()} if "rank" in columns else {}
+    types = {each: pa.int64() if each in _NUMBERS else kinds.get(each, pa.string()) for each in columns}
+    path = _directory(out) / f"{name}.{format}"
+    return {str(path): (write_csv if format == "csv" else write_parquet)(rows, types, path)}
+
+
+def _told(written: Mapping[str, int], *, as_json: bool) -> None:
+    if as_json:
+        show({"files": written})
+        return
+    for path, count in written.items():
+        typer.echo(path)
+        note(f"{count} rows")

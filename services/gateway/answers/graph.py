@@ -1,0 +1,87 @@
+"""Products, neighbourhoods and trends as the gateway shows them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from pydantic import Field
+
+from services.gateway.answers.users import Page
+from shared.web.contract import Shown
+
+
+class Price(Shown):
+    """What a product cost at a moment, as the catalogue said or as it was paid."""
+
+    at: str | None = Field(examples=["2026-05-03T10:00:00+00:00"])
+    price: Decimal = Field(examples=["3.5"])
+    currency: str = Field(examples=["EUR"])
+    source: str = Field(examples=["purchase"])
+
+
+class Product(Shown):
+    """What is known of a product now, and how its price moved, oldest first."""
+
+    product_id: str = Field(examples=["tea"])
+    name: str | None = Field(examples=["Green Tea"])
+    title: str = Field(description="the name, or the best that there is to call it", examples=["Green Tea"])
+    categories: list[str] = Field(examples=[["Tea"]])
+    brand: str | None = Field(examples=[None])
+    tags: list[str] = Field(examples=[[]])
+    price: Decimal | None = Field(examples=["3.5"])
+    currency: str | None = Field(examples=["EUR"])
+    url: str | None = Field(examples=[None])
+    image_url: str | None = Field(examples=[None])
+    available: bool = Field(examples=[True])
+    popularity: int = Field(description="distinct buyers in the last 28 days", examples=[2])
+    newcomers: float = Field(description="first-time buyers, fading with the days since", examples=[1.5])
+    loyalty: float = Field(description="how likely buyers come back to it, relative to the shop's mean", examples=[1.0])
+    prices: list[Price]
+
+
+class Node(Shown):
+    """A node of the graph."""
+
+    uid: str = Field(examples=["5d41402abc4b2a76"])
+    kind: str = Field(examples=["user"])
+    id: str = Field(examples=["ann"])
+    name: str = Field(examples=["ann"])
+    depth: int = Field(examples=[0])
+
+
+class Edge(Shown):
+    """An edge of the graph, in its own words (PURCHASED, ABOUT, …)."""
+
+    source: str = Field(examples=["5d41402abc4b2a76"])
+    target: str = Field(examples=["7d793037a0760186"])
+    kind: str = Field(examples=["PURCHASED"])
+    weight: float = Field(examples=[1.0])
+
+
+class Neighbourhood(Shown):
+    """A bounded piece of the graph around one node; `truncated` says that a bound cut it."""
+
+    nodes: list[Node]
+    edges: list[Edge]
+    truncated: bool = Field(examples=[False])
+
+
+class Trend(Shown):
+    """One period of one key. Sums are exact, as text; rows are never mixed across currencies."""
+
+    start: str = Field(description="the period's first day; weeks begin on Monday", examples=["2026-05-01"])
+    key: str = Field(examples=["tea"])
+    count: int = Field(examples=[2])
+    quantity: Decimal = Field(examples=["3"])
+    revenue: Decimal = Field(examples=["10.5"])
+    currency: str = Field(examples=["EUR"])
+    buyers: int = Field(examples=[1])
+    score: Decimal | None = Field(description="by interest: the mean relevance", examples=[None])
+
+
+class Trends(Page):
+    """Rows by period, then by falling revenue; all of them on one page."""
+
+    by: str = Field(examples=["product"])
+    period: str = Field(examples=["month"])
+    items: list[Trend]

@@ -1,0 +1,111 @@
+"""Keys, suppressions, dead letters and conflicts as the gateway shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from services.gateway.answers.users import Page
+from shared.web.contract import Shown
+
+_AT = ["2026-05-03T10:00:00+00:00"]
+
+
+class Key(Shown):
+    """An API key, but for its text, which is kept nowhere."""
+
+    id: str = Field(examples=["k3y1d0000000"])
+    name: str | None = Field(examples=["shop front"])
+    scopes: list[str] = Field(examples=[["profiles:read"]])
+    created_at: str | None = Field(examples=_AT)
+    expires_at: str | None = Field(examples=[None])
+    revoked_at: str | None = Field(examples=[None])
+
+
+class NewKey(Key):
+    """An API key with its text: this once."""
+
+    key: str = Field(examples=["tg_test_k3y1d0000000_…"])
+
+
+class Keys(Page):
+    """The shop's keys, newest first."""
+
+    items: list[Key]
+
+
+class Suppression(Shown):
+    """A user who gets no marketing: on the shop's word, or on their own (unsubscribed)."""
+
+    user_id: str = Field(examples=["ann"])
+    reason: str = Field(examples=["unsubscribed"])
+    at: str | None = Field(examples=_AT)
+
+
+class Suppressions(Page):
+    """Who gets no marketing, last changed first."""
+
+    items: list[Suppression]
+
+
+class DeadLetter(Shown):
+    """A message that could not be processed; never its content, which may be personal."""
+
+    id: str = Field(examples=["commerce.purchases.v1.dlt:0:7"])
+    topic: str = Field(examples=["commerce.purchases.v1"])
+    partition: int = Field(examples=[0])
+    offset: int = Field(examples=[41])
+    appended_at: str = Field(examples=_AT)
+    group: str = Field(examples=["graph"])
+    code: str = Field(examples=["invalid-input"])
+    message: str = Field(examples=["data breaks its contract"])
+    attempts: int = Field(examples=[1])
+    first_failed_at: str = Field(examples=_AT)
+    service_version: str = Field(examples=["0.1.0"])
+    shop: str | None = Field(examples=["demo"])
+    size: int = Field(description="bytes", examples=[512])
+
+
+class OpenedDeadLetter(DeadLetter):
+    """A dead letter with its content, as far as it is text."""
+
+    value: str = Field(examples=["{}"])
+
+
+class DeadLetters(Page):
+    """What could not be processed, the last parked first."""
+
+    items: list[DeadLetter]
+
+
+class Place(Shown):
+    """Where a message stands in the log."""
+
+    topic: str = Field(examples=["commerce.purchases.v1"])
+    partition: int = Field(examples=[0])
+    offset: int = Field(examples=[42])
+
+
+class Replayed(Shown):
+    """A dead letter that was published again, and where it stands now."""
+
+    id: str = Field(examples=["commerce.purchases.v1.dlt:0:7"])
+    event: Place
+
+
+class Conflict(Shown):
+    """Two contents under one id: the one that stands, and the one that was quarantined."""
+
+    kind: str = Field(examples=["purchase"])
+    id: str = Field(examples=["order-1"])
+    stands: dict[str, Any] = Field(examples=[{"purchase_id": "order-1", "currency": "EUR"}])
+    quarantined: dict[str, Any] = Field(examples=[{"purchase_id": "order-1", "currency": "USD"}])
+    origin: Place
+    seen_at: str | None = Field(examples=_AT)
+
+
+class Conflicts(Page):
+    """Quarantined contents, newest first."""
+
+    items: list[Conflict]

@@ -1,0 +1,66 @@
+"""API keys over HTTP: a shop's admin makes, lists and ends the shop's own."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from apiflask import APIBlueprint
+
+from services.gateway import model, questions
+from services.gateway.answers import operations as shown
+from services.gateway.paging import page, size
+from services.gateway.ports import GatewayPorts
+from services.gateway.routes.users import listed
+from shared import auth
+from shared.errors import InvalidInputError, Violation
+from shared.logs import logger
+from shared.web.contract import body_of, describes, query_of
+from shared.web.guard import principal, requires
+
+_MOST = 100
+_log = logger("gateway")
+
+
+def blueprint(ports: GatewayPorts) -> APIBlueprint:
+    """Return the routes of API keys."""
+    routes = APIBlueprint("keys", __name__, tag="Keys")
+    _reading(routes, ports)
+    _writing(routes, ports)
+    return routes
+
+
+def _reading(routes: APIBlueprint, ports: GatewayPorts) -> None:
+    @routes.get("/v1/keys")
+    @requires("admin")
+    @describes({200: listed(shown.Keys)}, query=questions.Paging)
+    def list_keys() -> Any:
+        """List the shop's API keys, newest first; never their texts."""
+        asked, shop = query_of(questions.Paging), principal().shop
+        found = auth.keys_page(ports.history, shop, page_token=asked.page_token, page_size=size(asked, _MOST))
+        return page([model.key(each) for each in found.items], found.next_token)
+
+
+def _writing(routes: APIBlueprint, ports: GatewayPorts) -> None:
+    @routes.post("/v1/keys")
+    @requires("admin")
+    @describes({201: shown.NewKey}, body=questions.NewKey)
+    def make_key() -> Any:
+        """Make a key for the shop; its text is in this answer and kept nowhere."""
+        asked, who, clock = body_of(questions.NewKey), principal(), ports.clock
+        if asked.expires_at is not None and asked.expires_at <= clock.now():
+            raise InvalidInputError("the key would have expired", [Violation("/expires_at", "must be in the future")])
+        text, document = auth.create_key(
+            ports.history, who.shop, asked.scopes, ports.environment, clock, asked.expires_at, asked.name
+        )
+        _log.info("key.created", key_id=who.key_id, created=document.id, scopes=document.body["scopes"])
+        return {**model.key(document), "key": text}, HTTPStatus.CREATED, {"Cache-Control": "no-store"}
+
+    @routes.delete("/v1/keys/<id:id>")
+    @requires("admin")
+    @describes({204: None}, errors=(404,))
+    def revoke_key(id: str) -> Any:
+        """End a key of the shop; it works for half a minute more at most."""
+        auth.revoke(ports.history, id, ports.clock, principal().shop)
+        _log.info("key.revoked", key_id=principal().key_id, revoked=id)
+        return None, HTTPStatus.NO_CONTENT

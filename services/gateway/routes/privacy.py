@@ -1,0 +1,113 @@
+"""A person's rights: to be forgotten, and to get all that is known of them."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from apiflask import APIBlueprint
+from flask import Response
+
+from services.gateway import model
+from services.gateway.answers import making
+from services.gateway.asking import JOBS
+from services.gateway.ports import GatewayPorts
+from services.gateway.routes.users import ANN
+from shared.clock import to_ms
+from shared.contracts.codec import Envelope, encode
+from shared.contracts.events import UserErased
+from shared.history.port import Document
+from shared.logs import logger
+from shared.web.app import correlation_id
+from shared.web.contract import Answer, describes
+from shared.web.guard import principal, requires
+
+_PAGE = 500
+_KEPT_OF_A_PERSON = ("emails", "boards", "decisions")
+_log = logger("gateway")
+
+
+def blueprint(ports: GatewayPorts) -> APIBlueprint:
+    """Return the routes of erasure and export."""
+    routes = APIBlueprint("privacy", __name__, tag="Privacy")
+    pending = Answer(making.Pending, headers=("Location", "Retry-After"))
+    whole = Answer(None, ("application/json",), "all that is known of the user", ("Content-Disposition",))
+
+    @routes.delete("/v1/users/<id:user_id>")
+    @requires("profiles:erase")
+    @describes({202: pending}, errors=(404,), examples=ANN)
+    def erase(user_id: str) -> Any:
+        """Forget a user everywhere, known or not: what is still on its way is forgotten on arrival."""
+        id = _erase(principal().shop, user_id, ports)
+        told = {"Location": f"/v1/jobs/{id}", "Retry-After": "1"}
+        return {"job_id": id, "status": "pending"}, HTTPStatus.ACCEPTED, told
+
+    @routes.get("/v1/users/<id:user_id>/export")
+    @requires("profiles:export")
+    @describes({200: whole}, errors=(404,), examples=ANN)
+    def export(user_id: str) -> Any:
+        """Give all that is known of a user, as one file."""
+        shop = principal().shop
+        profile = model.profile(ports.profile(shop, user_id))
+        _log.info("user.exported", key_id=principal().key_id)
+        response = Response(_all(shop, user_id, profile, ports), mimetype="application/json")
+        name = quote(f"{user_id}.json", safe="")
+        response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return routes
+
+
+def _erase(shop: str, user_id: str, ports: GatewayPorts) -> str:
+    """Publish that a user asked to be forgotten; the job names them as `erases`, so that erasing leaves it alone."""
+    now, id = ports.clock.now(), uuid.uuid4().hex
+    event = UserErased(event_id=id, user_id=user_id, erased_at=now)
+    job = {"kind": "erasures", "status": "pending", "erases": user_id, "asked_at": to_ms(event.erased_at)}
+    ports.history.put(JOBS, shop, id, job, expect=0)
+    ports.bus.publish([encode(Envelope(shop, id, user_id, now.isoformat(), event, correlation_id()))])
+    _log.info("user.erasure_asked", key_id=principal().key_id, job_id=id)
+    return id
+
+
+def _all(shop: str, user_id: str, profile: dict[str, Any], ports: GatewayPorts) -> Iterator[bytes]:
+    """Yield a JSON object piece by piece: a person may have a long history."""
+    contact = ports.history.get("contacts", shop, user_id)
+    reached = {name: value for name, value in contact.body.items() if name != "stamps"} if contact else None
+    head: dict[str, Any] = {"profile": profile, "contact": reached}
+    suppression = ports.history.get("suppressions", shop, user_id)
+    head["suppression"] = model.suppression(suppression) if suppression else None
+    yield json.dumps(head, ensure_ascii=False, default=str)[:-1].encode()
+    yield from _array("events", (model.entry(each) for each in _events(shop, user_id, ports)))
+    for collection in _KEPT_OF_A_PERSON:
+        yield from _array(collection, (dict(each.body) for each in _documents(collection, shop, user_id, ports)))
+    yield b"}"
+
+
+def _array(name: str, items: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+    yield f', "{name}": ['.encode()
+    for number, item in enumerate(items):
+        yield (", " if number else "").encode() + json.dumps(item, ensure_ascii=False, default=str).encode()
+    yield b"]"
+
+
+def _events(shop: str, user_id: str, ports: GatewayPorts) -> Iterator[Any]:
+    token = ""
+    while True:
+        page = ports.history.timeline(shop, user_id=user_id, page_token=token, page_size=_PAGE)
+        yield from page.items
+        if not (token := page.next_token):
+            return
+
+
+def _documents(collection: str, shop: str, user_id: str, ports: GatewayPorts) -> Iterator[Document]:
+    token = ""
+    while True:
+        page = ports.history.find(collection, shop, {"user_id": user_id}, page_token=token, page_size=_PAGE)
+        yield from page.items
+        if not (token := page.next_token):
+            return

@@ -1,0 +1,119 @@
+"""How much owning one product says about wanting another: EASE (Steck, WWW 2019) over a shop's most bought products.
+
+The weights are those of the best linear item-to-item model with a zero diagonal, in closed form from the Gram matrix.
+They are signed: what is bought *instead* of something weighs against it, which a cosine cannot say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import linalg, sparse
+
+MOST_ITEMS = 4_000  # the Gram matrix of so many takes 64 MB, its inverse a few seconds
+PER_ITEM = 50  # the strongest weights kept of each product, by absolute value (docs/quality.md)
+_PER_RARE = 10  # of each product beyond those
+_LEAST = 2  # buyers below which a product says nothing of others
+_SHRINK = 10.0  # evidence below this many shared buyers is discounted (Koren's shrinkage)
+_CHUNK = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Parallel arrays: owning `source` says so much (`score`, signed) of wanting `target`; `support` shared buyers."""
+
+    source: np.ndarray
+    target: np.ndarray
+    score: np.ndarray
+    support: np.ndarray
+
+    def matrix(self, products: int) -> Any:
+        """Return the sparse products × products matrix of scores."""
+        return sparse.csr_matrix((self.score, (self.source, self.target)), shape=(products, products))
+
+
+@dataclass(frozen=True, slots=True)
+class Gram:
+    """How many people bought both of two of a shop's most bought products (`items`: their indexes, ascending)."""
+
+    items: np.ndarray
+    shared: np.ndarray
+
+    @classmethod
+    def of(cls, matrix: Any, most: int) -> Gram:
+        """Count over a users × products matrix of ones."""
+        buyers = np.asarray(matrix.sum(axis=0)).ravel()
+        items = np.sort(np.argsort(-buyers, kind="stable")[:most])
+        items = items[buyers[items] >= _LEAST]
+        chosen = matrix[:, items]
+        return cls(items, (chosen.T @ chosen).toarray().astype(np.float32))
+
+
+def common(gram: Gram, penalty: float, most: int = PER_ITEM) -> Weights:
+    """Return EASE's weights among a shop's most bought products, the strongest `most` of each.
+
+    Args:
+        gram: shared buyers of those products.
+        penalty: the ridge λ, in buyers: the larger, the more is a neighbour's word discounted.
+        most: how many weights of each product are kept.
+    """
+    count = len(gram.items)
+    if not count:
+        return _weights([])
+    regular = gram.shared + np.diag(np.full(count, penalty, dtype=np.float32))
+    factor = linalg.cho_factor(regular, overwrite_a=True, check_finite=False)
+    inverse = linalg.cho_solve(factor, np.eye(count, dtype=np.float32), overwrite_b=True, check_finite=False)
+    scores = inverse / -np.diag(inverse)
+    np.fill_diagonal(scores, 0.0)
+    most = min(most, count - 1)
+    kept = np.argpartition(-np.abs(scores), most, axis=1)[:, :most]
+    rows = np.repeat(np.arange(count), kept.shape[1])
+    columns = kept.ravel()
+    score, support = scores[rows, columns], gram.shared[rows, columns]
+    told = np.abs(score) > 1e-6  # noqa: PLR2004 (what rounds to nothing is no edge)
+    return Weights(gram.items[rows[told]], gram.items[columns[told]], score[told], support[told])
+
+
+def rare(matrix: Any, common_items: np.ndarray, penalty: float) -> Weights:
+    """Return weights from the products that EASE leaves out, so that each with two buyers has neighbours.
+
+    A neighbour is chosen by cosine over buyers, shrunk by how few they are; it weighs what a ridge over this one
+    product would give it beyond what everyone buys, so that both kinds of weights are on one scale.
+    """
+    buyers = np.asarray(matrix.sum(axis=0)).ravel()
+    seen = np.flatnonzero(buyers >= _LEAST)
+    left = seen[~np.isin(seen, common_items)]
+    by_product = matrix.T.tocsr()
+    return _weights(list(_rare_chunks(matrix, by_product, buyers, left, penalty)))
+
+
+def _rare_chunks(matrix: Any, by_product: Any, buyers: np.ndarray, left: np.ndarray, penalty: float) -> Iterator[Any]:
+    for start in range(0, len(left), _CHUNK):
+        sources = left[start : start + _CHUNK]
+        together = (by_product[sources] @ matrix).tocoo()
+        source, target, shared = sources[together.row], together.col, together.data
+        keep = (source != target) & (shared >= min(_LEAST, matrix.shape[0]))
+        source, target, shared = source[keep], target[keep], shared[keep]
+        likeness = shared / np.sqrt(buyers[source] * buyers[target]) * (shared / (shared + _SHRINK))
+        best = strongest(source, target, likeness, _PER_RARE)
+        source, target, shared = source[best], target[best], shared[best]
+        expected = buyers[source] * buyers[target] / matrix.shape[0]
+        yield source, target, np.maximum(shared - expected, 0.0) / (buyers[source] + penalty), shared
+
+
+def strongest(source: np.ndarray, target: np.ndarray, score: np.ndarray, most: int) -> np.ndarray:
+    """Return the positions of each source's strongest targets, in a fixed order."""
+    order = np.lexsort((target, -score, source))
+    ranked = source[order]
+    first = np.searchsorted(ranked, ranked, side="left")
+    return order[np.arange(len(order)) - first < most]
+
+
+def _weights(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]) -> Weights:
+    if not parts:
+        nothing = np.zeros(0, dtype=np.int64)
+        return Weights(nothing, nothing, np.zeros(0), nothing)
+    return Weights(*(np.concatenate(column) for column in zip(*parts, strict=True)))

@@ -1,0 +1,80 @@
+"""What is kept of a person besides history and graph, how it is forgotten, and how its makers notice an erasure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from shared.errors import UnavailableError
+from shared.history.port import Document, Documents
+from shared.objects.port import Objects
+
+ERASURES = "erasures"
+_MADE = ("decisions", "emails", "email-tallies", "boards")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a person's erasure stands: each step of it is another one; none is 0, and not under way."""
+
+    step: int = 0
+    under_way: bool = False
+
+
+def standing(shop: str, user_id: str, documents: Documents) -> Standing:
+    """Return where a person's erasure stands.
+
+    Raises:
+        UnavailableError: the documents do not answer.
+    """
+    mark = documents.get(ERASURES, shop, user_id)
+    if mark is None:
+        return Standing()
+    return Standing(mark.version, under_way=int(mark.body.get("finished", 0)) < int(mark.body["before"]))
+
+
+@contextmanager
+def unless_erased(shop: str, user_id: str, documents: Documents, objects: Objects) -> Iterator[None]:
+    """Read what is known of a person, make of it and keep it within; what an erasure crossed is forgotten again.
+
+    An erasure takes a step before it deletes what was made, and another when the graph has forgotten: what is kept
+    between two equal steps is deleted by the erasure itself, or was made of what remains.
+
+    Raises:
+        UnavailableError: an erasure crossed it; making it again uses only what remains.
+    """
+    before = standing(shop, user_id, documents)
+    yield
+    if standing(shop, user_id, documents) != before:
+        forget_made(shop, user_id, documents, objects)
+        raise UnavailableError("the person was erased while something was made for them")
+
+
+def forget_made(shop: str, user_id: str, documents: Documents, objects: Objects) -> None:
+    """Delete what was made for a person.
+
+    Raises:
+        UnavailableError: part of it is still there; repeating it deletes the rest.
+    """
+    for collection in _MADE:
+        forget_documents(collection, shop, user_id, documents, objects)
+
+
+def forget_documents(collection: str, shop: str, user_id: str, documents: Documents, objects: Objects) -> None:
+    """Delete a person's documents of a collection, each after its objects, so that a repetition still finds these.
+
+    Raises:
+        UnavailableError: part of it is still there; repeating it deletes the rest.
+    """
+    while found := documents.find(collection, shop, {"user_id": user_id}).items:
+        for document in found:
+            for folder in _folders(document):
+                objects.delete(folder)
+            documents.delete(collection, shop, document.id)
+
+
+def _folders(document: Document) -> set[str]:
+    """Return where a document's objects are: each email and each board has a folder of its own."""
+    files = (*document.body.get("files", ()), *document.body.get("pictures", ()))
+    return {f"{each['key'].rpartition('/')[0]}/" for each in files}

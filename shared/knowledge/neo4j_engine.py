@@ -1,0 +1,189 @@
+"""Runs the shared statements on Neo4j, in the generation that counts."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import neo4j
+
+from shared.errors import UnavailableError
+from shared.knowledge.neo4j_driver import Connection, ContendedError, answering, persistently
+from shared.knowledge.neo4j_text import creation_of, removal, schema, text_of
+
+FORMAT = 2
+_READ_SECONDS = 10.0
+_WRITE_SECONDS = 120.0
+_BULK = 5_000  # edges that one statement creates
+
+
+class Pointer(NamedTuple):
+    """Which generation counts, in which format, and whether it was ever filled from the ledger."""
+
+    number: int
+    format: int
+    complete: bool
+
+
+class Neo4jEngine:
+    """Runs statements on the generation that counts; see `engine.Engine`. Transactions belong to their thread.
+
+    Another process may switch generations: reads notice within `remembers` seconds, and the old generation is removed
+    after more than that; writes look anew each time.
+    """
+
+    def __init__(self, url: str, remembers: float = 1.0) -> None:
+        self.connection = Connection(url)
+        self.remembers = remembers
+        self._local = threading.local()
+        self._pointer: Pointer | None = None
+        self._looked_at = 0.0
+
+    def run(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Run a statement and return its rows: in this thread's transaction if there is one, else on its own."""
+        return list(self.stream(name, parameters))
+
+    def stream(self, name: str, parameters: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """Run a statement and yield its rows."""
+        transaction = getattr(self._local, "transaction", None)
+        if transaction is None:
+            text = text_of(name, self._generation())
+            with self.connection.session(writes=False) as session:
+                yield from map(dict, session.run(_query(text, _READ_SECONDS), dict(parameters or {})))
+            return
+        with answering():
+            yield from map(dict, transaction.run(text_of(name, self._local.generation), dict(parameters or {})))
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Open this thread's write transaction, in the generation that counts now; an error inside undoes all of it."""
+        with self._transaction_in(None):
+            yield
+
+    @contextlib.contextmanager
+    def filling(self, generation: int) -> Iterator[None]:
+        """Open this thread's write transaction in a generation that does not count yet."""
+        with self._transaction_in(generation):
+            yield
+
+    @contextlib.contextmanager
+    def looking_at(self, generation: int) -> Iterator[None]:
+        """Let this thread's reads go to a generation that does not count yet."""
+        self._local.looks_at = generation
+        try:
+            yield
+        finally:
+            self._local.looks_at = None
+
+    def hold(self, kind: str, rows: Sequence[Mapping[str, Any]]) -> bool:
+        """Lock nodes in a fixed order; who held them before has been waited for, so they are to be read again.
+
+        Raises:
+            ContendedError: a generation was switched to meanwhile.
+        """
+        self.run(f"hold_{kind}", {"rows": sorted(rows, key=lambda row: str(row["uid"]))})
+        if kind == "watermark" and self._local.looks_again and self._read_pointer() != self._pointer:
+            raise ContendedError("the graph was rebuilt just now")
+        return True
+
+    def bulk(self, label: str, columns: Mapping[str, Sequence[Any]], types: Sequence[str]) -> None:
+        """Create many derived edges at once, in this thread's transaction."""
+        del types  # Neo4j takes them from the values
+        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        text = creation_of(label, self._local.generation)
+        with answering():
+            for start in range(0, len(rows), _BULK):
+                self._local.transaction.run(text, {"rows": rows[start : start + _BULK]}).consume()
+
+    def pointer(self) -> Pointer:
+        """Return which generation counts, read anew; there is one afterwards."""
+        found = self._look()
+        while found is None:
+            persistently(self._begin)
+            found = self._look()
+        self._pointer, self._looked_at = found, time.monotonic()
+        return found
+
+    def fresh(self) -> int:
+        """Make an empty generation beside the one that counts; return its number."""
+        self.pointer()
+        with self._transaction_in(0):
+            (number,) = (row["number"] for row in self.run("new_generation"))
+        self.connection.each(schema(number))
+        return int(number)
+
+    def switch(self, generation: int) -> None:
+        """Make a filled generation the one that counts, once those who write to the old one have finished.
+
+        Raises:
+            UnavailableError: a later generation counts already.
+        """
+        with self.transaction():
+            self.run("hold_watermarks")
+            if not self.run("switch_generation", {"number": generation, "format": FORMAT}):
+                raise UnavailableError("another process has rebuilt the graph meanwhile")
+        old, counts = self._pointer, self.pointer()
+        time.sleep(self.remembers * 1.5)  # readers elsewhere still look at the old one
+        if old is not None and old.number != counts.number:
+            self.remove(old.number)
+
+    def remove(self, generation: int) -> None:
+        """Remove a generation that does not count."""
+        self.connection.each(removal(generation))
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self.connection.close()
+
+    @contextlib.contextmanager
+    def _transaction_in(self, generation: int | None) -> Iterator[None]:
+        if getattr(self._local, "transaction", None) is not None:
+            raise RuntimeError("a transaction is open in this thread already")
+        number = self.pointer().number if generation is None else generation
+        with (
+            self.connection.session(writes=True) as session,
+            session.begin_transaction(timeout=_WRITE_SECONDS) as transaction,
+        ):
+            self._local.transaction, self._local.generation = transaction, number
+            self._local.looks_again = generation is None
+            try:
+                yield
+                transaction.commit()
+            finally:
+                self._local.transaction = None
+
+    def _generation(self) -> int:
+        """Return where this thread reads."""
+        looks_at: int | None = getattr(self._local, "looks_at", None)
+        if looks_at is not None:
+            return looks_at
+        if self._pointer is None or time.monotonic() - self._looked_at > self.remembers:
+            return self.pointer().number
+        return self._pointer.number
+
+    def _look(self) -> Pointer | None:
+        with self.connection.session(writes=False) as session:
+            return _pointer_in(session.run(_query(text_of("the_generation", 0), _READ_SECONDS)))
+
+    def _read_pointer(self) -> Pointer | None:
+        with answering():
+            return _pointer_in(self._local.transaction.run(text_of("the_generation", 0)))
+
+    def _begin(self) -> None:
+        """Begin with an empty generation, which says that it must be filled; others may begin at the same moment."""
+        number = 1 if self._pointer is None else self._pointer.number + 1  # it was wiped while we were at work
+        self.connection.each(schema(number))
+        with self._transaction_in(0):
+            self.run("first_generation", {"number": number, "format": FORMAT})
+
+
+def _pointer_in(result: neo4j.Result) -> Pointer | None:
+    rows = [dict(row) for row in result]
+    return Pointer(rows[0]["number"], rows[0]["format"], bool(rows[0]["complete"])) if rows else None
+
+
+def _query(text: str, seconds: float) -> neo4j.Query:
+    return neo4j.Query(text, timeout=seconds)

@@ -1,0 +1,90 @@
+"""The shared statements in Neo4j's words: labels by generation, and edges that carry a unique name.
+
+Community has one database, so a generation is a set of labels: what is `:User` in a statement is `:User_g7` there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from shared.knowledge.statements import statements
+from shared.knowledge.tables import DERIVED, EDGES, NODES, TABLES, DerivedTable, Table
+
+LABELS = (*(node.label for node in NODES), "Watermark")
+_LABEL = re.compile(rf":({'|'.join(LABELS)})\b")
+_CREATES_EDGE = re.compile(r"CREATE \(a\)-\[:(?P<type>\w+)(?: \{(?P<properties>.*)\})?\]->\(b\)")
+_FINDS_EDGES = re.compile(
+    r"MATCH \(a:\w+ \{uid: row\.source\}\)-\[e:(?P<type>\w+)\]->\(b:\w+\)\nWHERE b\.uid IN row\.targets\n"
+)
+_BY_LABEL = {table.label: table for table in DERIVED.values()}
+
+
+@lru_cache(maxsize=4096)
+def text_of(name: str, generation: int) -> str:
+    """Return a statement for a generation."""
+    text = _CREATES_EDGE.sub(lambda found: _edge(found["type"], found["properties"], generation), statements()[name])
+    return _in(_FINDS_EDGES.sub(lambda found: _found(found["type"], generation), text), generation)
+
+
+@lru_cache(maxsize=256)
+def creation_of(label: str, generation: int) -> str:
+    """Return the statement that creates derived edges of a kind in bulk."""
+    table: DerivedTable = _BY_LABEL[label]
+    source, target = TABLES[table.source].label, TABLES[table.target].label
+    properties = ", ".join(f"{name}: row.{name}" for name, _ in table.columns)
+    return _in(
+        f"UNWIND $rows AS row\nMATCH (a:{source} {{uid: row.source}})\nMATCH (b:{target} {{uid: row.target}})\n"
+        + _edge(label, properties, generation),
+        generation,
+    )
+
+
+def schema(generation: int) -> Iterator[str]:
+    """Yield what makes uids unique and shops quick to find: for the generation's nodes, and for edges."""
+    yield "CREATE CONSTRAINT generation_once IF NOT EXISTS FOR (n:Generation) REQUIRE n.uid IS UNIQUE"
+    for label in LABELS:
+        name = f"{label.lower()}_g{generation}"
+        yield f"CREATE CONSTRAINT {name} IF NOT EXISTS FOR (n:{label}_g{generation}) REQUIRE n.uid IS UNIQUE"
+    for node in NODES:
+        name = f"{node.kind}_g{generation}"
+        yield f"CREATE INDEX {name}_shop IF NOT EXISTS FOR (n:{node.label}_g{generation}) ON (n.shop)"
+    yield f"CREATE INDEX user_g{generation}_id IF NOT EXISTS FOR (n:User_g{generation}) ON (n.shop, n.id)"
+    edges: list[Table | DerivedTable] = [*EDGES, *DERIVED.values()]
+    for edge in edges:
+        yield f"CREATE CONSTRAINT {edge.kind}_once IF NOT EXISTS FOR ()-[e:{edge.label}]-() REQUIRE e.uid IS UNIQUE"
+    yield "CALL db.awaitIndexes(60)"
+
+
+def removal(generation: int) -> Iterator[str]:
+    """Yield what removes a generation, in transactions small enough for any of them to fit in memory."""
+    for label in LABELS:
+        yield (
+            f"MATCH (n:{label}_g{generation})-[e]-() "
+            "CALL (e) { DELETE e } IN TRANSACTIONS OF 10000 ROWS"  # edges first: a node may have very many
+        )
+        yield f"MATCH (n:{label}_g{generation}) CALL (n) {{ DETACH DELETE n }} IN TRANSACTIONS OF 10000 ROWS"
+        yield f"DROP CONSTRAINT {label.lower()}_g{generation} IF EXISTS"
+    for node in NODES:
+        yield f"DROP INDEX {node.kind}_g{generation}_shop IF EXISTS"
+    yield f"DROP INDEX user_g{generation}_id IF EXISTS"
+
+
+def _in(text: str, generation: int) -> str:
+    return _LABEL.sub(rf":\1_g{generation}", text)
+
+
+def _edge(type_: str, properties: str | None, generation: int) -> str:
+    """One edge of a kind between two nodes: its name is unique, so that no race can make it twice."""
+    name = f"uid: '{generation}:' + row.source + '>' + row.target"
+    return f"CREATE (a)-[:{type_} {{{', '.join(filter(None, (name, properties)))}}}]->(b)"
+
+
+def _found(type_: str, generation: int) -> str:
+    """Edges by their names, which an index knows.
+
+    Whoever walks along a node's edges while others add to them may miss some, and what is not seen is not removed.
+    """
+    name = f"'{generation}:' + row.source + '>' + target"
+    return f"UNWIND row.targets AS target\nMATCH (a)-[e:{type_} {{uid: {name}}}]->(b)\n"

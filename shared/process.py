@@ -1,0 +1,155 @@
+"""A process's life: settings first, one line for what is wrong, a drain when told to end, and an end within bounds."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+from pydantic import ValidationError
+
+from shared import logs
+from shared.config import Settings
+from shared.engines import Engines, open_engines
+from shared.errors import InvalidInputError, TastegraphError, UsageError
+from shared.operations import Check, operations
+
+LONGEST_STOP = 24.0  # seconds from SIGTERM to the end, whatever is still in hand: what was acknowledged is on the disk
+STALLED = 60.0  # a consumer that has neither polled nor finished a batch for so many seconds is wedged
+_PROGRESS = "progress"  # the check that speaks of this process itself, and so of its life
+_log = logs.logger("process")
+
+
+class Service(Protocol):
+    """What every service's wiring gives."""
+
+    def start(self) -> None:
+        """Begin to consume."""
+
+    def stop(self) -> None:
+        """Finish what is in hand."""
+
+
+S = TypeVar("S", bound=Service)
+Work = Callable[[Settings, threading.Event], None]
+Needs = Callable[[Engines, S], dict[str, Check]]
+
+
+def run(work: Work) -> None:
+    """Run a process's work until it returns: exit status 0 done, 1 failed, 2 wrongly started; never a traceback."""
+    try:
+        settings = load_settings()
+        logs.configure(settings)
+        work(settings, told_to_stop())
+    except Exception as error:  # noqa: BLE001 (the last place where one line can still be made of it)
+        sys.exit(complain(error))
+
+
+def consume(build: Callable[[Engines], S], needs: Needs[S]) -> Work:
+    """Return the work of a service that speaks no HTTP of its own: it consumes until told to stop."""
+
+    def work(settings: Settings, stopping: threading.Event) -> None:
+        engines = open_engines(settings)
+        try:
+            service = build(engines)
+            with operated(settings, needs(engines, service), stopping):
+                service.start()
+                stopping.wait()
+                service.stop()
+        finally:
+            engines.close()
+
+    return work
+
+
+@contextmanager
+def operated(settings: Settings, ready: Mapping[str, Check], stopping: threading.Event) -> Iterator[None]:
+    """Answer operators on their port: not ready from the moment of being told to stop, not alive once stuck.
+
+    Raises:
+        UnavailableError: the port is in use.
+    """
+    alive = {name: check for name, check in ready.items() if name == _PROGRESS}
+    with operations(settings, alive, {**ready, **ending(stopping)}):
+        yield
+
+
+def ending(stopping: threading.Event) -> dict[str, Check]:
+    """Return the check that the process has not been told to stop."""
+    return {"process": lambda: "is stopping" if stopping.is_set() else None}
+
+
+def answers(ask: Callable[[], object]) -> Check:
+    """Return the check that an engine answers a small question."""
+
+    def check() -> str | None:
+        try:
+            ask()
+        except TastegraphError as error:
+            return f"does not answer ({type(error).__name__})"
+        return None
+
+    return check
+
+
+def moves(progress: Callable[[], float]) -> Check:
+    """Return the check that a consumer gets on; `progress` gives the seconds since it last did."""
+    return lambda: "the consumer is stuck" if progress() > STALLED else None
+
+
+def load_settings(**given: object) -> Settings:
+    """Return the settings, with what the caller says on top.
+
+    Raises:
+        UsageError: one cannot be used; names it as the environment does, never its value.
+    """
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        wrong = [f"TASTEGRAPH_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
+        raise UsageError("; ".join(wrong)) from None
+
+
+def told_to_stop() -> threading.Event:
+    """Return an event that SIGTERM or SIGINT sets; told twice, or after LONGEST_STOP seconds, the process just ends."""
+    stopping = threading.Event()
+
+    def tell(number: int, _: object) -> None:
+        if stopping.is_set():
+            os._exit(128 + number)
+        stopping.set()
+        watchdog = threading.Timer(LONGEST_STOP, _cut_short)
+        watchdog.daemon = True
+        watchdog.start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, tell)
+    return stopping
+
+
+def _cut_short() -> None:
+    _log.error("process.stop-cut-short", seconds=LONGEST_STOP)
+    os._exit(0)
+
+
+def complain(error: Exception) -> int:
+    """Say in one line what went wrong; return the exit status."""
+    if isinstance(error, TastegraphError):
+        said = explained(error)
+    elif isinstance(error, OSError):
+        said = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+    else:
+        _log.debug("process.crashed", exc_info=error)
+        said = f"this should not have happened ({type(error).__name__}); TASTEGRAPH_LOG_LEVEL=debug shows where"
+    print(f"tastegraph: {' '.join(said.split())}", file=sys.stderr)  # noqa: T201 (the one line of its own)
+    return 2 if isinstance(error, UsageError | InvalidInputError) else 1
+
+
+def explained(error: TastegraphError) -> str:
+    """Return an error's message, with what was wrong with an input."""
+    details = [each.detail for each in error.violations] if isinstance(error, InvalidInputError) else []
+    return "; ".join([str(error), *dict.fromkeys(details)])

@@ -1,0 +1,145 @@
+"""The HTTP server of a process: bound before anything is promised, drained before anything is closed."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from apiflask import APIBlueprint, APIFlask
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.server import create_server
+
+from shared.config import Settings
+from shared.engines import Engines, open_engines
+from shared.errors import UnavailableError
+from shared.process import Needs, Service, Work, ending, operated
+from shared.web.app import create_app
+
+_DRAIN = 15.0  # seconds for the requests in hand; a bounded wait for a reply fits in
+_GRACE = 0.5  # an open connection may be about to send
+_SWEEP = 0.02
+_IDLE = 60  # seconds until a silent connection is closed
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection that ends with the answer in hand once its server drains."""
+
+    def service(self) -> None:
+        """Answer one request."""
+        if self.server.draining:
+            self.requests[0].headers["CONNECTION"] = "close"
+        super().service()
+
+
+class HttpServer:
+    """Serves an app from threads. What it has begun to receive is answered, also while it ends."""
+
+    def __init__(self, app: APIFlask, settings: Settings, threads: int = 16) -> None:
+        """Take the port.
+
+        Raises:
+            UnavailableError: the port is in use, or there is no such address here.
+        """
+        self._server = create_server(
+            app,
+            sockets=[_bound(settings.host, settings.port)],
+            threads=threads,
+            clear_untrusted_proxy_headers=True,
+            channel_timeout=_IDLE,
+            ident=None,
+            # The app answers what is too large; the server itself stops what would fill the disk.
+            max_request_body_size=2 * max(settings.max_bulk_body_bytes, settings.max_body_bytes),
+        )
+        self._server.channel_class = _Channel
+        self._server.draining = False
+        self.url = f"http://{settings.host}:{self._server.effective_port}"
+        self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    @property
+    def draining(self) -> bool:
+        """Say whether the server has begun to end."""
+        return bool(self._server.draining)
+
+    def drain(self, timeout: float = _DRAIN) -> None:
+        """Take no new connections, answer what has come in, and end; after `timeout` seconds cut off the rest."""
+        begun = time.monotonic()
+        self._server.draining = True
+        self._soon(self._close_the_door)
+        while self._thread.is_alive() and (waited := time.monotonic() - begun) < timeout:
+            if waited > _GRACE:
+                self._soon(self._close_the_idle)
+            self._thread.join(_SWEEP)
+
+    def _soon(self, act: Callable[[], None]) -> None:
+        """Have something done in the server's own thread."""
+        self._server.trigger.pull_trigger(act)
+
+    def _close_the_door(self) -> None:
+        known = -1
+        while known != len(self._server.active_channels):  # take in those who stand at the door already
+            known = len(self._server.active_channels)
+            self._server.handle_accept()
+        wasyncore.dispatcher.close(self._server)
+
+    def _close_the_idle(self) -> None:
+        for channel in list(self._server.active_channels.values()):
+            if not (channel.requests or channel.request or channel.total_outbufs_len) and not _has_sent(channel):
+                channel.handle_close()
+        if not self._server.active_channels:
+            self._server.trigger.close()  # nothing is left to wait for: the thread ends
+
+
+def _has_sent(channel: Any) -> bool:
+    try:
+        return bool(channel.socket.recv(1, socket.MSG_PEEK))
+    except OSError:
+        return False
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise UnavailableError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+
+
+class WebService(Service, Protocol):
+    """A service that also speaks HTTP."""
+
+    @property
+    def blueprints(self) -> Sequence[APIBlueprint]:
+        """Its routes."""
+
+
+W = TypeVar("W", bound=WebService)
+
+
+def serve(title: str, build: Callable[[Engines], W], needs: Needs[W]) -> Work:
+    """Return the work of a service that speaks HTTP: it answers until told to stop, and then finishes its answers."""
+
+    def work(settings: Settings, stopping: threading.Event) -> None:
+        engines = open_engines(settings)
+        try:
+            service = build(engines)
+            ready = needs(engines, service)
+            server = HttpServer(create_app(title, engines, service.blueprints, ready | ending(stopping)), settings)
+            with operated(settings, ready, stopping):
+                service.start()
+                server.start()
+                print(f"ready {server.url}", flush=True)  # noqa: T201 (whoever started it waits for this line)
+                stopping.wait()
+                server.drain()
+                service.stop()
+        finally:
+            engines.close()
+
+    return work

@@ -1,0 +1,56 @@
+"""Real servers for the tests that ask for them: each is started once, when the first test wants it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from servers.catalogue import SERVERS
+from servers.install import MissingToolError
+from servers.process import Server
+
+MISSING: dict[str, str] = {}  # server → why it could not be had
+
+
+@pytest.fixture(scope="session")
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Start one more server of a kind, for a test that will do it harm: `start_server("kafka")`."""
+    with ExitStack() as running:
+
+        def start(name: str, **options: int) -> Server:
+            home: Path = tmp_path_factory.mktemp(name)
+            try:
+                server = SERVERS[name].start(home, **options)
+            except MissingToolError as error:
+                MISSING[name] = str(error)
+                if "CI" in os.environ:
+                    pytest.fail(f"{name} is wanted, and {error}")
+                pytest.skip(f"{name}: {error}")
+            running.callback(server.stop)
+            return server
+
+        yield start
+
+
+def _url_of(name: str) -> Callable[..., str]:
+    @pytest.fixture(scope="session", name=f"{name}_url")
+    def url(start_server: Callable[..., Server]) -> str:
+        return os.environ.get(SERVERS[name].variable) or start_server(name).url
+
+    return url
+
+
+kafka_url = _url_of("kafka")
+neo4j_url = _url_of("neo4j")
+mongodb_url = _url_of("mongodb")
+redis_url = _url_of("redis")
+s3_url = _url_of("s3")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """End by naming the servers that could not be had, and why: what needs them did not run."""
+    for name, why in MISSING.items():
+        terminalreporter.write_line(f"did not run: what needs {name} ({why})", yellow=True)

@@ -1,0 +1,64 @@
+"""Kafka 4.4 (KRaft, one node)."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from servers.install import jars, java
+from servers.process import Server, free_port
+
+_PROPERTIES = """
+process.roles=broker,controller
+node.id=1
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{advertised}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+controller.quorum.bootstrap.servers=127.0.0.1:{controller}
+log.dirs={data}
+num.partitions=4
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+"""
+_LOGGING = """<Configuration><Appenders><Console name="out"><PatternLayout pattern="%d %p %m%n"/></Console></Appenders>
+<Loggers><Root level="info"><AppenderRef ref="out"/></Root></Loggers></Configuration>"""
+
+
+def install() -> Path:
+    """Return the directory with Kafka's jars."""
+    return jars("kafka-4.4.0", "org.apache.kafka:kafka_2.13:4.4.0", "org.apache.logging.log4j:log4j-slf4j-impl:2.25.5")
+
+
+def start(home: Path, advertised: int = 0) -> Server:
+    """Start a broker on files of its own; clients are sent to the port `advertised` (a proxy's), if given."""
+    classpath = f"{install()}/*"
+    port = free_port()
+    (home / "log4j2.xml").write_text(_LOGGING)
+    (home / "server.properties").write_text(
+        _PROPERTIES.format(port=port, controller=free_port(), advertised=advertised or port, data=home / "data")
+    )
+    _format(classpath, home)
+    options = ["-Xms256m", "-Xmx512m", "-XX:+UseG1GC", f"-Dlog4j2.configurationFile={home}/log4j2.xml"]
+    command = [java(), *options, "-cp", classpath, "kafka.Kafka", home / "server.properties"]
+    return Server("kafka", f"kafka://127.0.0.1:{advertised or port}", port, command, home, _started).start()
+
+
+def _format(classpath: str, home: Path) -> None:
+    tool = [str(java()), "-cp", classpath, "kafka.tools.StorageTool"]
+    uuid = subprocess.run([*tool, "random-uuid"], check=True, capture_output=True, text=True).stdout.split()[-1]
+    properties = str(home / "server.properties")
+    subprocess.run([*tool, "format", "-t", uuid, "--standalone", "-c", properties], check=True, capture_output=True)
+
+
+def _started(server: Server) -> bool:
+    """The log tells when the broker serves; of several starts on the same files the last one counts."""
+    text = server.log.read_text(errors="replace")
+    return "Kafka Server started" in text[max(text.rfind("kafka.Log4jController"), 0) :]

@@ -1,0 +1,66 @@
+"""The Dockerfiles, replayed without Docker: their steps into an empty directory, the service from there alone."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILES = {path.parent.name: path for path in sorted((ROOT / "services").glob("*/Dockerfile"))}
+IN_IMAGE = re.compile(r"(?<![\w/.])/(?=opt/venv|build/|app)")
+ENGINES = "shared.bus.kafka, shared.counters.redis, shared.objects.s3"
+
+
+def instructions(dockerfile):
+    """Yield each instruction and what it is given, continuation lines joined, build arguments left as they are."""
+    text = dockerfile.read_text().replace("\\\n", " ")
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            yield line.split(maxsplit=1)
+
+
+def replayed(dockerfile, image):
+    """Do in the directory `image` what the image's build does; return the settings that it leaves."""
+    environment = {}
+    for instruction, given in instructions(dockerfile):
+        if instruction == "COPY" and not given.startswith("--from"):
+            source, target = given.split()
+            copied(ROOT / source, image / target.lstrip("/"))
+        elif instruction == "RUN" and "mkdir /data" not in given:
+            command = IN_IMAGE.sub(f"{image}/", given).replace("python -m venv", f"{sys.executable} -m venv")
+            subprocess.run(["/bin/sh", "-ec", command], check=True, capture_output=True, cwd=image, env=clean())
+        elif instruction == "ENV":
+            environment |= dict(part.split("=", 1) for part in given.split())
+    return environment
+
+
+def copied(source, target):
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target)
+
+
+def clean():
+    """The environment of somebody who has nothing of ours."""
+    kept = ("HOME", "LANG", "PIP_INDEX_URL", "PIP_CONFIG_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "https_proxy")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {"PATH": "/usr/bin:/bin"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("service", ["ingest", "graph", "email", "visionboard", "gateway"])
+def test_what_an_image_holds_is_all_that_its_service_needs(service, tmp_path):
+    settings = replayed(DOCKERFILES[service], tmp_path)
+    program = f"import services.{service}.__main__, {ENGINES}"
+    python = tmp_path / "opt/venv/bin/python"
+    environment = clean() | {name: value for name, value in settings.items() if name != "PATH"}
+    done = subprocess.run(
+        [python, "-c", program], cwd=tmp_path / "app", env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,160 @@
+"""A person erased is gone and stays so, whatever comes late, is rebuilt, or runs at the same time."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from unit.graph_ground import MemoryHistory, bought, erased, graph, published, times, updated
+
+from services.graph.handlers import project
+from services.graph.ports import Forgotten, GraphPorts
+from services.graph.rebuild import rebuild, verify
+from shared.contracts.events import Kind
+from shared.errors import UnavailableError
+from shared.knowledge.ladybug import LadybugKnowledge
+
+
+@pytest.fixture
+def ports(tmp_path):
+    with graph(tmp_path) as one:
+        yield one
+
+
+def test_an_erased_person_is_gone_and_the_graph_still_equals_the_ledger(ports):
+    project(published(ports, bought("p1", days=2, name="Milk", brand="Acme"), bought("p2", user="bob", days=1)), ports)
+    project(published(ports, updated("e1", "ann@example.org", days=2)), ports)
+    project(published(ports, erased()), ports)
+    rows = dict(ports.knowledge.rows("shop"))
+    assert verify(ports).equal
+    assert not [key for key in rows if "ann" in key or "brand:acme" in key]
+    assert (times(ports, "bob"), ports.history.get("contacts", "shop", "ann")) == (1, None)
+
+
+def test_what_comes_late_of_an_erased_person_is_forgotten_and_what_came_after_stays(ports):
+    project(published(ports, bought("p1", days=5), erased(days=2), bought("p2", days=3), bought("p3", days=1)), ports)
+    assert (times(ports), verify(ports).equal) == (1, True)
+    rebuild(ports)
+    assert (times(ports), verify(ports).equal) == (1, True)
+
+
+def test_a_person_erased_while_the_ledger_is_read_is_not_in_the_rebuilt_graph(ports, monkeypatch):
+    project(published(ports, bought("p1", days=2), bought("p2", user="bob")), ports)
+    replay = MemoryHistory.replay
+    pending = published(ports, erased())
+
+    def replay_and_erase(history, shop=None, after=0):
+        yield from replay(history, shop, after)
+        if pending:
+            project([pending.pop()], ports)
+
+    monkeypatch.setattr(MemoryHistory, "replay", replay_and_erase)
+    rebuild(ports)
+    assert (times(ports), times(ports, "bob"), verify(ports).equal) == (0, 1, True)
+
+
+class Stumbling:
+    """An engine that dies at its n-th change, counted over all engines that share a count."""
+
+    def __init__(self, engine, changes: set[str], left: list[int]) -> None:
+        self._engine, self._changes, self._left = engine, changes, left
+
+    def __getattr__(self, name):
+        found = getattr(self._engine, name)
+        return partial(self._changed, found) if name in self._changes else found
+
+    def _changed(self, change, *args):
+        self._left[0] -= 1
+        if self._left[0] == 0:
+            raise UnavailableError("the process was killed here")
+        return change(*args)
+
+
+def stumbling(ports: GraphPorts, at: int) -> GraphPorts:
+    left = [at]
+    return replace(
+        ports,
+        history=Stumbling(ports.history, {"put", "delete", "erase"}, left),
+        knowledge=Stumbling(ports.knowledge, {"mend", "apply"}, left),
+        objects=Stumbling(ports.objects, {"delete"}, left),
+    )
+
+
+def kept(ports: GraphPorts, user: str) -> list[str]:
+    """Keep an email, its tally, a job and a contact of a person; return the keys of the email's objects."""
+    keys = [f"emails/s/{user}/email.{form}" for form in ("html", "txt")]
+    for key in keys:
+        ports.objects.put(key, user.encode(), "text/plain")
+    places = [{"file": key.rpartition("/")[2], "key": key} for key in keys]
+    ports.history.put("emails", "shop", user, {"user_id": user, "files": places})
+    for collection in ("email-tallies", "jobs", "decisions"):
+        ports.history.put(collection, "shop", f"of-{user}", {"user_id": user})
+    return keys
+
+
+def traces(ports: GraphPorts, user: str, keys: list[str]) -> list[object]:
+    """Return what is left of a person, but for the mark that they were erased."""
+    documents = [d for d in ports.history.documents.values() if user in d.body.values() or d.id == user]
+    return [
+        *(entry for _, entry in ports.history.replay() if entry.user_id == user and entry.kind is not Kind.ERASURE),
+        *(key for key, row in ports.knowledge.rows("shop") if user in key and getattr(row, "times", ())),
+        *(document for document in documents if document.collection != "erasures"),
+        *filter(ports.objects.get, keys),
+    ]
+
+
+def test_an_erasure_that_died_at_any_step_is_finished_when_it_is_offered_again(ports):
+    step, finished = 0, False
+    while not finished:
+        step += 1
+        user = f"u{step}"
+        keys = kept(ports, user)
+        project(published(ports, bought(f"b-{user}", user=user, days=2)), ports)
+        assert len(traces(ports, user, keys)) == 8
+        batch = published(ports, erased(user, f"x-{user}"))
+        try:
+            project(batch, stumbling(ports, step))
+            finished = True
+        except UnavailableError:
+            project(batch, ports)
+        assert traces(ports, user, keys) == []
+        assert ports.history.get("erasures", "shop", user).body["finished"]
+    assert step > 12
+    assert verify(ports).equal
+
+
+def other_worker(ports: GraphPorts) -> GraphPorts:
+    """Return the ports of another process on the same engines: it neither waits for us nor tells us anything."""
+    return replace(ports, projecting=threading.RLock(), forgotten=Forgotten())
+
+
+def test_a_person_whom_another_worker_erases_while_an_import_projects_them_is_gone(ports, monkeypatch):
+    apply = LadybugKnowledge.apply
+    pending = published(ports, erased())
+
+    def apply_after_the_erasure(knowledge, *args):
+        if pending:
+            project([pending.pop()], other_worker(ports))
+        return apply(knowledge, *args)
+
+    batch = published(ports, bought("p1", days=2), bought("p2", user="bob"))
+    monkeypatch.setattr(LadybugKnowledge, "apply", apply_after_the_erasure)
+    project(batch, ports)
+    assert (times(ports), times(ports, "bob"), verify(ports).equal) == (0, 1, True)
+
+
+def test_a_person_whom_another_worker_erases_while_the_graph_is_filled_is_not_in_it(ports, monkeypatch):
+    project(published(ports, bought("p1", days=2), bought("p2", user="bob")), ports)
+    load = LadybugKnowledge.load
+    pending = published(ports, erased())
+
+    def load_after_the_erasure(knowledge, *args):
+        if pending:
+            project([pending.pop()], other_worker(ports))
+        return load(knowledge, *args)
+
+    monkeypatch.setattr(LadybugKnowledge, "load", load_after_the_erasure)
+    rebuild(ports)
+    assert (times(ports), times(ports, "bob"), verify(ports).equal) == (0, 1, True)
