@@ -13,6 +13,14 @@ from servers.install import MissingToolError
 from servers.process import Server
 
 MISSING: dict[str, str] = {}  # server → why it could not be had
+_STARTING = 300  # seconds for a test that wants a real server: the first one to ask waits for its start, too
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give what needs a real server the time of its start; a time of its own, where a test names one, counts."""
+    for item in items:
+        if item.get_closest_marker("servers") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_STARTING))
 
 
 @pytest.fixture(scope="session")

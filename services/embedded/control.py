@@ -110,7 +110,7 @@ def ask(path: str, operation: str, arguments: Mapping[str, Any]) -> Lines:
             connection.connect(path)
         except OSError as error:
             raise errors.UnavailableError(
-                f"the owner of the data directory does not answer: {error.strerror}"
+                f"the owner of the data directory does not answer ({error.strerror}); run the command again"
             ) from None
         connection.sendall(json.dumps({"operation": operation, "arguments": arguments}).encode() + b"\n")
         with connection.makefile("rb") as answers:

@@ -53,7 +53,8 @@ class Import:
     def __init__(self, runtime: Runtime, job: Job) -> None:
         self._runtime, self._job = runtime, job
         source = job.open()
-        self.total, self._source = source.total, None if is_large(job) else source
+        self.total, self._items, self._source = source.total, source.items, None if is_large(job) else source
+        self.stage = "recording"
         folder = runtime.settings.data / "imports"
         folder.mkdir(exist_ok=True)
         name = _name(job)
@@ -64,8 +65,11 @@ class Import:
 
     def run(self) -> Iterator[Counts]:
         """Take the file in; yield the counts so far after each batch. The last ones stand when the graph holds all."""
-        with self._runtime.graph.pacing.filling(self._job.shop):
+        graph, shop = self._runtime.graph, self._job.shop
+        with graph.filling(shop, self._items) if self._source is None else graph.pacing.filling(shop):
             yield from self._run()
+            self.stage = "filling the graph"
+            yield self.counts
         self._checkpoint.unlink(missing_ok=True)
         if not self.counts.rejected:
             self.rejects.unlink()
@@ -161,7 +165,7 @@ def run_import(
     work = Import(runtime, Job(shop, kind, path, columns, constants))
     already = work.counts.read
     for counts in work.run():
-        yield {"progress": {**asdict(counts), "total": work.total, "resumed": already}}
+        yield {"progress": {**asdict(counts), "total": work.total, "resumed": already, "stage": work.stage}}
     result = {**asdict(work.counts), "seconds": round(time.monotonic() - started, 3)}
     yield {"result": result | ({"rejects": str(work.rejects)} if work.counts.rejected else {})}
 

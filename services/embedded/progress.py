@@ -13,7 +13,7 @@ def import_with_progress(lines: Iterator[dict[str, Any]], name: str) -> dict[str
     """Follow an import to its end; return its result. The bar appears with the first batch, not before an error."""
     result: dict[str, Any] = {}
     bar = _bar()
-    task = bar.add_task(name, total=None, rate="")
+    task = bar.add_task(name, total=None, rate="", stage="")
     try:
         for line in lines:
             if counts := line.get("progress"):
@@ -28,12 +28,13 @@ def import_with_progress(lines: Iterator[dict[str, Any]], name: str) -> dict[str
 def _advance(bar: Progress, task: Any, counts: dict[str, Any]) -> None:
     done = counts["lines"] or counts["read"]
     speed = bar.tasks[0].speed or 0
-    bar.update(task, completed=done, total=counts["total"], rate=f"{speed:,.0f}/s")
+    bar.update(task, completed=done, total=counts["total"], rate=f"{speed:,.0f}/s", stage=counts.get("stage", ""))
 
 
 def _bar() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
+        TextColumn("{task.fields[stage]}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pyarrow import compute as pc
 from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
@@ -18,6 +19,7 @@ from shared.errors import InvalidInputError, UsageError
 from shared.web import strictjson
 
 _CHUNK = 65_536
+_SAMPLE = 1_000  # lines of a text file by which their number is estimated
 KINDS: dict[str, tuple[str, ...]] = {
     "purchases": tuple(name for name in PurchaseRecorded.model_fields if name != "lines")
     + tuple(PurchaseLine.model_fields),
@@ -45,10 +47,14 @@ class Item:
 
 @dataclass(frozen=True)
 class Source:
-    """A file that can be read from any row on; `total` counts its rows where that is known beforehand."""
+    """A file that can be read from any row on.
+
+    `total` counts its rows where that is known beforehand; `items` is about how many items of the API they make.
+    """
 
     path: Path
     total: int | None
+    items: int
     read: Callable[[int], Iterator[Item]]
 
 
@@ -70,13 +76,19 @@ def open_source(path: Path, kind: str, columns: Mapping[str, str], constants: Ma
         raise UsageError(f"{path}: {'is a directory' if path.is_dir() else 'no such file'}")
     match path.suffix.lower():
         case ".ndjson" | ".jsonl" | ".json":
-            return Source(path, None, lambda start: _lines(path, start))
+            return Source(path, None, _estimated(path), lambda start: _lines(path, start))
         case ".csv" | ".parquet" | ".pq":
             return _tabular(path, kind, columns, constants)
         case other:
             raise UsageError(
                 f"{path}: cannot read {other or 'a file without an ending'}; give .ndjson, .csv or .parquet"
             )
+
+
+def _estimated(path: Path) -> int:
+    with path.open("rb") as file:
+        sizes = [len(line) for line in islice(file, _SAMPLE)]
+    return round(path.stat().st_size * len(sizes) / sum(sizes)) if sizes else 0
 
 
 def _lines(path: Path, start: int) -> Iterator[Item]:
@@ -100,7 +112,7 @@ def _tabular(path: Path, kind: str, columns: Mapping[str, str], constants: Mappi
     table = _read(path, sorted(set(chosen.values())))
     if kind == "purchases" and "purchase_id" not in constants:
         return _grouped(path, table, chosen, constants)
-    return Source(path, table.num_rows, lambda start: _flat(table, chosen, constants, start))
+    return Source(path, table.num_rows, table.num_rows, lambda start: _flat(table, chosen, constants, start))
 
 
 def _check_columns(path: Path, kind: str, names: list[str], columns: Mapping[str, str], given: set[str]) -> None:
@@ -158,7 +170,7 @@ def _grouped(path: Path, table: pa.Table, chosen: Mapping[str, str], constants: 
             if lines[-1][0] > start:
                 yield _purchase(lines)
 
-    return Source(path, table.num_rows, read)
+    return Source(path, table.num_rows, pc.count_distinct(table[key]).as_py(), read)
 
 
 def _purchase(rows: list[tuple[int, dict[str, Any]]]) -> Item:

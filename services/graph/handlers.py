@@ -35,7 +35,8 @@ def project(received: Sequence[Received], ports: GraphPorts) -> None:
     """Bring one partition's records, in order, into the ledger and the graph; what is there already has no effect.
 
     Records at or under the graph's watermark are skipped; what is missing between it and these is fetched from the
-    log itself, so that neither a lost nor a moved offset of the bus can leave a gap.
+    log itself, so that neither a lost nor a moved offset of the bus can leave a gap. While a backfill is under way
+    they are recorded only.
 
     Raises:
         TransientError: nothing, or a whole prefix, has been dealt with; offer the records again.
@@ -94,9 +95,13 @@ def happened_at(data: Any) -> int:
 
 
 def _held(position: Position, ports: GraphPorts) -> int:
-    """Return the last offset of a partition that the graph holds; -1 if it holds nothing of this log."""
+    """Return the last offset of a partition that needs no more work; -1 if none of this log was worked on.
+
+    That is what the graph holds; while a backfill is under way, it is what the ledger holds.
+    """
     where = (position.log, position.topic, position.partition)
-    return next((at.offset for at in ports.knowledge.watermarks() if (at.log, at.topic, at.partition) == where), -1)
+    marks = ports.history.watermarks() if ports.backfills.under_way else ports.knowledge.watermarks()
+    return next((at.offset for at in marks if (at.log, at.topic, at.partition) == where), -1)
 
 
 def _missing(until: Position, held: int, ports: GraphPorts) -> Iterator[list[Received]]:
@@ -129,6 +134,8 @@ def _project(batch: Sequence[Received], ports: GraphPorts) -> None:
                 erase(entry, ports, again=outcome is Outcome.REDELIVERED)
         erased = ports.newest_erasure()
         unforgotten = list(_unforgotten((entry for entry, _ in accepted), ports))
+        if ports.backfills.under_way:
+            continue  # the ledger has them; the graph is filled from there when the backfill ends
         _apply(fold(unforgotten), items, ports)
         if erased != ports.newest_erasure():
             forget_crossed(unforgotten, ports)

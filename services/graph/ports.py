@@ -25,6 +25,13 @@ class Forgotten:
     times: int = 0
 
 
+@dataclass
+class Backfills:
+    """How many large files are being recorded: their events reach the graph at the end, all at once."""
+
+    under_way: int = 0
+
+
 @dataclass(frozen=True)
 class GraphPorts:
     """`changed` hears which shops a batch touched, and which tags (shop, interest id) it brought; it must not block."""
@@ -37,6 +44,7 @@ class GraphPorts:
     changed: Callable[[frozenset[str], frozenset[tuple[str, str]]], None] = _nobody
     projecting: threading.RLock = field(default_factory=threading.RLock)
     forgotten: Forgotten = field(default_factory=Forgotten)
+    backfills: Backfills = field(default_factory=Backfills)
 
     def newest_erasure(self) -> tuple[str, str, int]:
         """Return what every step of an erasure changes, whichever worker takes it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from services.graph.compare import (
@@ -26,11 +27,12 @@ from services.graph.handlers import catch_up
 from services.graph.ports import GraphPorts
 from shared.contracts.events import Kind
 from shared.history.port import Entry
-from shared.knowledge.projection import Delta, drain
+from shared.knowledge.projection import Delta, Row, RowKey, drain
 from shared.logs import logger
 
 __all__ = ["Report", "rebuild", "repair", "restore", "snapshot", "verify"]
 
+_STEP = 10_000  # rows between two words about progress
 _MENDABLE = 100_000  # beyond so many rows, filling a fresh graph is quicker than mending
 
 _log = logger("graph")
@@ -88,14 +90,20 @@ def _rebuilt(ports: GraphPorts, progress: Progress) -> dict[str, str]:
             memory = ports.memory()
             deltas.clear()
             fold_ledger(ports, deltas, progress=progress, covered=within(watermarks))
-        progress("filling", sum(map(len, deltas.values())))
-        rows = chain.from_iterable(drain(delta) for delta in deltas.values())
+        rows = _told(chain.from_iterable(drain(delta) for delta in deltas.values()), progress)
         proved = dict(ports.knowledge.load(rows, watermarks))
         if memory != ports.memory():  # another worker erased while the graph was filled
             for shop in proved:
                 mend(ports, shop)
         _log.info("graph.rebuilt", count=len(proved))
     return proved
+
+
+def _told(rows: Iterable[tuple[RowKey, Row]], progress: Progress) -> Iterator[tuple[RowKey, Row]]:
+    for count, row in enumerate(rows, 1):
+        if count % _STEP == 1:
+            progress("filling", count)
+        yield row
 
 
 def _keep_contact(ports: GraphPorts, entry: Entry) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
+from services.graph import backfill
 from services.graph.handlers import project
 from services.graph.pacing import Pacing
 from services.graph.ports import GraphPorts
@@ -14,10 +17,13 @@ from shared.bus.dispatch import batches
 from shared.bus.port import Subscription, unready
 from shared.contracts.topics import COMMERCE
 from shared.engines import Engines
-from shared.errors import TransientError
+from shared.errors import TransientError, UnavailableError
 from shared.logs import logger
 
 GROUP = "graph"
+_GRACE = (
+    1.0  # seconds after an import was ended, often by the end of the process: what it began is resumed at the start
+)
 
 _log = logger("graph")
 
@@ -42,22 +48,25 @@ class GraphService:
             changed=self._changed,
         )
         self._subscription: Subscription | None = None
-        self._starting: threading.Thread | None = None
+        self._aside: list[threading.Thread] = []
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Subscribe; a graph that must be rebuilt first is rebuilt in the background, and says so in its status."""
-        if self._needs_rebuild() and self._engines.history.shops():
-            self._starting = threading.Thread(target=self._rebuild_then_subscribe, name="graph-rebuild")
-            self._starting.start()
+        """Subscribe; a graph that must be rebuilt first is rebuilt in the background, and says so in its status.
+
+        So is one that a killed process left behind the ledger, in the middle of a backfill.
+        """
+        if (self._needs_rebuild() or backfill.was_left(self.ports)) and self._engines.history.shops():
+            self._in_background(self._make_good_then_subscribe)
         else:
+            self._make_good()
             self._subscribe()
 
     def stop(self) -> None:
-        """Finish the batch in hand and stop; a rebuild in progress is finished first."""
+        """Finish the batch in hand and stop; a rebuild in progress is given up, and done when the service starts."""
         self._stopping.set()
-        if self._starting is not None:
-            self._starting.join()
+        for thread in self._aside:
+            thread.join()
         if self._subscription is not None:
             self._subscription.stop()
             self.refresher.stop()
@@ -73,22 +82,66 @@ class GraphService:
     def _needs_rebuild(self) -> bool:
         return bool(self._engines.knowledge.status().get("needs_rebuild"))
 
-    def _rebuild_then_subscribe(self) -> None:
+    @contextmanager
+    def filling(self, shop: str, events: int) -> Iterator[None]:
+        """Take a large file in: the shop's neighbours wait for its end, and so does the graph where that is quicker.
+
+        On leaving, the graph holds all that was recorded. A file that ends early leaves that to the background.
+
+        Raises:
+            UnavailableError: an engine does not answer.
+        """
+        with self.pacing.filling(shop):
+            if not backfill.is_worthwhile(events, self.ports):
+                yield
+                return
+            backfill.begin(self.ports)
+            try:
+                yield
+                backfill.end(self.ports, self._unless_stopping)
+            except BaseException:
+                self._in_background(partial(self._until_done, self._bring_in))
+                raise
+
+    def _in_background(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, name="graph-rebuild")
+        self._aside.append(thread)
+        thread.start()
+
+    def _make_good_then_subscribe(self) -> None:
+        self._until_done(self._make_good)
+        if not self._stopping.is_set():
+            self._subscribe()
+
+    def _until_done(self, work: Callable[[], None]) -> None:
         pause = 1.0
         while not self._stopping.is_set():
             try:
-                rebuild(self.ports)
+                work()
             except TransientError:
+                if self._stopping.is_set():
+                    return
                 _log.exception("graph.rebuild_failed", seconds=pause)
                 self._stopping.wait(pause)
                 pause = min(60.0, pause * 2)
             else:
-                self._subscribe()
                 return
 
+    def _make_good(self) -> None:
+        if backfill.was_left(self.ports):
+            backfill.resume(self.ports, self._unless_stopping)
+        elif self._needs_rebuild():
+            rebuild(self.ports, self._unless_stopping)
+
+    def _bring_in(self) -> None:
+        if not self._stopping.wait(_GRACE):
+            backfill.end(self.ports, self._unless_stopping)
+
+    def _unless_stopping(self, _: str, __: int) -> None:
+        if self._stopping.is_set():
+            raise UnavailableError("the process is ending; run the command again")
+
     def _subscribe(self) -> None:
-        if self._needs_rebuild():
-            rebuild(self.ports)  # of an empty ledger: at once
         self.refresher.start()
         handler = batches(
             partial(project, ports=self.ports), bus=self._engines.bus, group=GROUP, clock=self._engines.clock

@@ -24,10 +24,11 @@ ROOT = Path(__file__).parents[2]
 
 # Handles messages by writing them down, durably, one line each; "slow…" takes so many tenths of a second.
 WORKER = """
-import os, signal, sys, threading, time
+import os, sys, time
 from shared.bus.kafka import KafkaBus
 from shared.bus.kafka_cluster import cluster
 from shared.config import Settings
+from shared.process import told_to_stop
 
 url, path, batch = sys.argv[1:4]
 effects = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
@@ -43,8 +44,7 @@ def handle(records):
     os.fsync(effects)
 
 bus = KafkaBus(cluster(Settings(bus_url=url)))
-asked = threading.Event()
-signal.signal(signal.SIGTERM, lambda *_: asked.set())
+asked = told_to_stop()
 subscription = bus.subscribe("graph", ["commerce.purchases.v1"], handle, batch=int(batch))
 while subscription.unready() and not asked.is_set():
     time.sleep(0.05)

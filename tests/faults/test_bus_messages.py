@@ -26,7 +26,7 @@ from shared.history.sqlite import SqliteHistory
 from shared.knowledge.ladybug import LadybugKnowledge
 from shared.objects.files import FileObjects
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
 QUICK = Patience(attempts=2, first_pause=0, longest_pause=0)
 

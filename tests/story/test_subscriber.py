@@ -15,7 +15,7 @@ from shared.contracts.codec import Envelope, encode
 from shared.contracts.requests import EmailGenerated, EmailSkipped
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
 
 def generated(user):
