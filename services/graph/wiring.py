@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -13,7 +13,7 @@ from services.graph.pacing import Pacing
 from services.graph.ports import GraphPorts
 from services.graph.rebuild import rebuild
 from services.graph.similarity import Refresher
-from shared.bus.dispatch import batches
+from shared.bus.dispatch import Received, batches
 from shared.bus.port import Subscription, unready
 from shared.contracts.topics import COMMERCE
 from shared.engines import Engines
@@ -127,6 +127,16 @@ class GraphService:
             else:
                 return
 
+    def _project(self, received: Sequence[Received]) -> None:
+        """Project; a graph that turns out to need it is filled anew from the ledger first."""
+        try:
+            project(received, self.ports)
+        except UnavailableError:
+            if not self._needs_rebuild():
+                raise
+            self._make_good()
+            project(received, self.ports)
+
     def _make_good(self) -> None:
         if backfill.was_left(self.ports):
             backfill.resume(self.ports, self._unless_stopping)
@@ -143,9 +153,7 @@ class GraphService:
 
     def _subscribe(self) -> None:
         self.refresher.start()
-        handler = batches(
-            partial(project, ports=self.ports), bus=self._engines.bus, group=GROUP, clock=self._engines.clock
-        )
+        handler = batches(self._project, bus=self._engines.bus, group=GROUP, clock=self._engines.clock)
         self._subscription = self._engines.bus.subscribe(
             GROUP, COMMERCE, handler, batch=self._engines.settings.graph_batch
         )

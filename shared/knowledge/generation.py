@@ -22,6 +22,7 @@ FORMAT = 3
 _FILE = "graph.lbug"
 _OPENING = "OPENING"  # stands while the file is being opened: an open that kills the process is seen the next time
 _SEAL = "SEAL"  # written on closing: what the file's bytes were, so that any byte changed at rest is seen on opening
+_WORN = "WORN"  # the engine ran out of memory while it wrote: what it says of the file afterwards may be wrong
 _ATTEMPTS = 2
 # Bringing the log into the file holds everyone up (seconds, measured while neighbours are refreshed): do it seldom.
 _CHECKPOINT_BYTES = 64 << 20
@@ -74,6 +75,8 @@ class Generation:
         """
         if not (directory / _FILE).is_file():
             raise DamagedError(f"{directory.name} has no graph file")
+        if (directory / _WORN).exists():
+            raise DamagedError(f"the memory for {directory.name} was used up while it was written")
         _check_seal(directory)
         with _attempt(directory):
             try:
@@ -92,6 +95,11 @@ class Generation:
         execute(self.writer, "MATCH (m:Marker) SET m.complete = 1")
         self.complete = True
         self.checkpoint()
+
+    def wear_out(self) -> None:
+        """Note, durably, that the generation must be replaced: after its memory was used up, closing can spoil it."""
+        (self.directory / _WORN).touch()
+        sync(self.directory)
 
     def checkpoint(self) -> None:
         """Bring all that was committed into the one file."""

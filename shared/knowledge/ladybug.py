@@ -26,6 +26,7 @@ from shared.knowledge.writing import Writing, put_watermarks
 _CURRENT = "CURRENT"
 _LOADING_MB = 512  # least buffer pool while filling in bulk: a copy of a million edges does not fit in half of it
 _MANIFEST = "manifest.json"
+_USED_UP = "buffer pool is full"  # the engine keeps what it changed in memory, and does not give all of it back
 
 
 class LadybugEngine:
@@ -104,10 +105,13 @@ class LadybugEngine:
         try:
             yield
             execute(generation.writer, "COMMIT")
-        except BaseException:
+        except BaseException as error:
             # After a failed statement the engine may have rolled back by itself.
             with contextlib.suppress(RuntimeError, UnavailableError):
                 execute(generation.writer, "ROLLBACK")
+            if generation is self.current and isinstance(error, UnavailableError) and _USED_UP in str(error):
+                generation.wear_out()
+                self.reason = "the graph engine's memory was used up"
             raise
         finally:
             self._in_transaction.writer = None
