@@ -19,6 +19,7 @@ from kafka.errors import (
 from shared.bus.kafka_cluster import Cluster
 from shared.bus.kafka_lazy import Lazy
 from shared.bus.port import Message
+from shared.clock import monotonic
 from shared.contracts.topics import LARGEST_LETTER
 from shared.errors import InvalidInputError, OutcomeUnknownError, UnavailableError
 from shared.logs import logger
@@ -26,6 +27,9 @@ from shared.logs import logger
 _DELIVERY_MS = 8000
 _SLACK_SECONDS = 1.0
 _CLOSE_SECONDS = _DELIVERY_MS / 1000 + _SLACK_SECONDS  # what waits has been sent or given up by then
+# Connecting, sending and waiting share it, and so do all messages: while a client has no producer id (its broker hung
+# before giving one), it does not even look at its delivery time-out, and nothing but this ends the wait.
+_PUBLISH_SECONDS = 10.0
 _HEAD = 512  # what Kafka adds to a record, at most
 
 # With these the broker has said that it took nothing.
@@ -57,6 +61,7 @@ class Producer:
         """
         for message in messages:
             _check_size(message)
+        deadline = monotonic() + _PUBLISH_SECONDS
         client = self._lazy.get()
         futures: list[Any] = []
         try:
@@ -65,7 +70,7 @@ class Producer:
         except (KafkaError, ValueError) as error:
             self._lazy.drop(client)
             raise _outcome(error, sent=bool(futures)) from error
-        return self._acknowledged(client, futures)
+        return self._acknowledged(client, futures, deadline)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -88,11 +93,11 @@ class Producer:
         topic = self._cluster.physical(message.topic)
         return client.send(topic, message.value, key=message.key, headers=list(message.headers))
 
-    def _acknowledged(self, client: Any, futures: Sequence[Any]) -> list[tuple[int, int]]:
+    def _acknowledged(self, client: Any, futures: Sequence[Any], deadline: float) -> list[tuple[int, int]]:
         taken, failures = [], []
         for future in futures:
             try:
-                told = future.get(timeout=_DELIVERY_MS / 1000 + _SLACK_SECONDS)
+                told = future.get(timeout=max(0.0, deadline - monotonic()))
                 taken.append((told.partition, told.offset))
             except KafkaError as error:
                 failures.append(error)

@@ -18,6 +18,7 @@ from shared.engines import Engines, open_engines
 from shared.errors import UnavailableError
 from shared.process import Needs, Service, Work, ending, operated
 from shared.web.app import create_app
+from shared.web.door import HANDSHAKE, bar
 
 _DRAIN = 15.0  # seconds for the requests in hand; a bounded wait for a reply fits in
 _GRACE = 0.5  # an open connection may be about to send
@@ -70,8 +71,10 @@ class HttpServer:
 
     def drain(self, timeout: float = _DRAIN) -> None:
         """Take no new connections, answer what has come in, and end; after `timeout` seconds cut off the rest."""
-        begun = time.monotonic()
         self._server.draining = True
+        if bar(self._server.socket) and self._thread.is_alive():
+            self._thread.join(HANDSHAKE)
+        begun = time.monotonic()
         self._soon(self._close_the_door)
         while self._thread.is_alive() and (waited := time.monotonic() - begun) < timeout:
             if waited > _GRACE:

@@ -136,8 +136,7 @@ class Shopper(threading.Thread):
         return {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json", **kept}
 
 
-# Without keep-alive a connection may stand at the door just as it closes, and is then reset: once in some ten runs.
-@pytest.mark.parametrize("keep_alive", [True, pytest.param(False, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("keep_alive", [True, False])
 def test_no_request_in_hand_fails_when_the_server_is_told_to_end(tmp_path, keep_alive):
     server = start("services", "serve", "--data", tmp_path / "data")
     port = int(server.stdout.readline().rpartition(":")[2])
