@@ -9,7 +9,7 @@ from typing import Any
 from shared.bus.port import Bus
 from shared.clock import Clock
 from shared.contracts.codec import Envelope, encode
-from shared.contracts.requests import Replied, ReplyStatus
+from shared.contracts.requests import EXPIRED, Replied, ReplyStatus
 from shared.errors import InvalidInputError, PermanentError
 from shared.metrics import REQUEST_TO_REPLY
 
@@ -43,6 +43,16 @@ def refuse(envelope: Envelope[Any], error: PermanentError, bus: Bus, clock: Cloc
     replied = Replied(request_id=envelope.data.request_id, status=ReplyStatus.FAILED, problem=problem)
     _answer(envelope, replied, bus)
     REQUEST_TO_REPLY.labels(kind, ReplyStatus.FAILED.value).observe(_seconds_since(envelope.time, clock))
+
+
+def expire(envelope: Envelope[Any], bus: Bus) -> None:
+    """Tell who asked, if anybody did, that the request came too late to be done, so that its job ends.
+
+    Raises:
+        UnavailableError: the reply was not taken.
+    """
+    problem = {"code": EXPIRED, "detail": "the request came too late and was not done; ask again"}
+    _answer(envelope, Replied(request_id=envelope.data.request_id, status=ReplyStatus.FAILED, problem=problem), bus)
 
 
 def _answer(envelope: Envelope[Any], replied: Replied, bus: Bus) -> None:

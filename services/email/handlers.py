@@ -27,7 +27,7 @@ from shared.knowledge.recommend import Recommendation, recommend
 from shared.logs import logger
 from shared.metrics import MADE
 from shared.objects.port import Objects
-from shared.replies import refuse, reply
+from shared.replies import expire, refuse, reply
 from shared.unsubscribe import sign
 
 SHOPS, CONTACTS, SUPPRESSIONS = "shops", "contacts", "suppressions"
@@ -67,6 +67,7 @@ def handle(envelope: Envelope[EmailRequested] | Envelope[TemplateCheckRequested]
     """
     if envelope.expired(ports.clock.now()):
         _log.info("an expired request was skipped")
+        expire(envelope, ports.bus)
         return
     checking = isinstance(envelope.data, TemplateCheckRequested)
     try:

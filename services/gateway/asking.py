@@ -16,13 +16,21 @@ from shared.bus.dispatch import of_its_shop
 from shared.bus.port import Bus, Record
 from shared.clock import Clock, to_ms
 from shared.contracts.codec import Envelope, digest, encode
-from shared.contracts.requests import BoardRequested, EmailRequested, Replied, ReplyStatus, TemplateCheckRequested
+from shared.contracts.requests import (
+    EXPIRED,
+    BoardRequested,
+    EmailRequested,
+    Replied,
+    ReplyStatus,
+    TemplateCheckRequested,
+)
 from shared.errors import ConflictError, InvalidInputError
 from shared.history.port import Document, Documents
 from shared.logs import logger
 
 JOBS = "jobs"
 EXPIRES = timedelta(hours=1)  # nobody looks a job up after that; the work would be for nothing
+_UNANSWERED = ("pending", EXPIRED)
 _log = logger("gateway")
 
 Request = EmailRequested | BoardRequested | TemplateCheckRequested
@@ -93,7 +101,9 @@ class Asker:
         if job is None:
             _log.warning("a reply to nothing that was asked was dropped", request_id=reply.request_id)
             return
-        if job.body["status"] == "pending":
+        if _of_an_earlier_asking(reply, job, to_ms(self._ports.clock.now())):
+            return
+        if job.body["status"] in _UNANSWERED:
             body = {**job.body, **outcome(reply, job.body)}
             with suppress(ConflictError):  # the same reply was heard twice, and has been kept just now
                 self._ports.documents.put(JOBS, shop, reply.request_id, body, expect=job.version)
@@ -117,7 +127,15 @@ class Asker:
             known = self._ports.documents.get(JOBS, shop, request.request_id)
             if known is None or known.body["digest"] != body["digest"]:
                 raise ConflictError("another request stands under this id") from None
+            return self._renewed(known, body)
+
+    def _renewed(self, known: Document, body: Mapping[str, Any]) -> Document:
+        """Return a job that is asked for again: one without an answer has its time anew."""
+        if known.body["status"] not in _UNANSWERED:
             return known
+        with suppress(ConflictError):  # its reply, or the same question again, came just now
+            return self._ports.documents.put(JOBS, known.shop, known.id, body, expect=known.version)
+        return known
 
     def _envelope(self, shop: str, request: Request, correlation_id: str) -> Envelope[Request]:
         now = self._ports.clock.now()
@@ -134,9 +152,18 @@ class Asker:
                 self._pending.pop(slot, None)
 
 
+def _came_too_late(reply: Replied) -> bool:
+    return (reply.problem or {}).get("code") == EXPIRED
+
+
+def _of_an_earlier_asking(reply: Replied, job: Document, now: int) -> bool:
+    """Say whether a reply is about a request that ran out, while the same was asked again and still has time."""
+    return _came_too_late(reply) and now <= int(job.body["expires_at"])
+
+
 def outcome(reply: Replied, job: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a job keeps of a reply; a result that has a place of its own stays there."""
-    kept: dict[str, Any] = {"status": reply.status.value}
+    kept: dict[str, Any] = {"status": EXPIRED if _came_too_late(reply) else reply.status.value}
     if reply.status is ReplyStatus.SKIPPED or job["preview"]:
         kept["result"] = reply.result
     if reply.problem is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from shared.bus.port import Position
 from shared.clock import from_ms
+from shared.contracts.requests import EXPIRED
 from shared.errors import InvalidInputError, Violation
 from shared.history.port import Conflict, Document, Entry
 from shared.knowledge.insight import Interest, Product, Profile
@@ -23,7 +24,9 @@ _SCOPE_OF_JOB = {
     "templates": "templates:read",
     "erasures": "profiles:erase",
 }
-_EXPIRED = {"code": "expired", "detail": "nobody answered the request in time; ask again"}
+_EXPIRED = {"code": EXPIRED, "detail": "nobody answered the request in time; ask again"}
+ERASURE_EXPIRES_MS = 24 * 3_600_000  # an erasure waits longer than an email: what lags is still carried out
+_NOT_ERASED = {"code": EXPIRED, "detail": "the erasure was not carried out in time; ask again, twice does no harm"}
 
 
 def bad(name: str, detail: str) -> InvalidInputError:
@@ -123,6 +126,16 @@ def job(document: Document, now: int) -> dict[str, Any]:
     if told := body.get("problem"):
         shown["problem"] = _problem(told, document.id)
     return shown
+
+
+def erasure(document: Document, now: int, *, erased: bool) -> dict[str, Any]:
+    """Return an erasure's job as JSON: done whenever the person is forgotten, however late."""
+    shown = {"job_id": document.id, "kind": document.body["kind"]}
+    if erased:
+        return {**shown, "status": "done"}
+    if now > document.body.get("expires_at", document.updated_at + ERASURE_EXPIRES_MS):
+        return {**shown, "status": EXPIRED, "problem": _problem(_NOT_ERASED, document.id)}
+    return {**shown, "status": document.body["status"]}
 
 
 def scope_of_job(kind: str) -> str:

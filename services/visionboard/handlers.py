@@ -29,7 +29,7 @@ from shared.knowledge.recommend import Recommendation, recommend
 from shared.logs import logger
 from shared.metrics import MADE
 from shared.objects.port import Objects
-from shared.replies import refuse, reply
+from shared.replies import expire, refuse, reply
 
 BOARDS = "boards"
 DEFAULT_LAYOUT: LayoutName = "wide"
@@ -69,6 +69,7 @@ def handle(envelope: Envelope[BoardRequested], ports: BoardPorts) -> None:
     """
     if envelope.expired(ports.clock.now()):
         _log.info("an expired request was skipped", request_id=envelope.data.request_id)
+        expire(envelope, ports.bus)
         return
     try:
         generated = kept(envelope.shop, envelope.data.request_id, ports) or _made(envelope, ports)

@@ -11,6 +11,9 @@ from shared.contracts.templates import Draft
 from shared.contracts.values import Id, Model, Moment
 
 
+EXPIRED = "expired"  # the code of a problem: nobody got to the request in time, and nothing was done
+
+
 class EmailRequested(Model):
     """Make an email for a user. The request id names the result: asked twice, made once."""
 

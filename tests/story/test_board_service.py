@@ -231,9 +231,13 @@ def test_a_graph_that_does_not_answer_is_asked_again_later(ports):
     assert published(ports, REPLIES) == []
 
 
-def test_an_expired_request_is_skipped(ports):
-    handle(asked(expirytime="2026-11-03T09:59:59Z"), ports)
-    assert published(ports, REPLIES) == published(ports, BOARDS) == []
+def test_an_expired_request_is_skipped_and_who_asked_is_told(ports):
+    past = {"expirytime": "2026-11-03T09:59:59Z"}
+    handle(replace(asked(), extensions=past), ports)
+    handle(asked(**past), ports)
+    (reply,) = published(ports, REPLIES)
+    assert (ReplyStatus.FAILED, "expired") == (reply.data.status, reply.data.problem["code"])
+    assert published(ports, BOARDS) == []
 
 
 def test_an_unknown_layout_is_explained_to_who_waits_and_parked_where_nobody_does(ports):

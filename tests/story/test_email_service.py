@@ -214,10 +214,12 @@ def test_a_request_that_cannot_be_met_is_answered_or_parked(ports: EmailPorts) -
         handle(replace(asked(request), extensions={}), ports)
 
 
-def test_a_request_that_nobody_waits_for_any_more_is_skipped(ports: EmailPorts) -> None:
+def test_a_request_that_came_too_late_is_skipped_and_who_asked_is_told(ports: EmailPorts) -> None:
     handle(asked(wanted(), expirytime="2026-11-03T09:59:59Z"), ports)
 
-    assert ([], []) == (replies(ports), published(ports, EmailGenerated.type))
+    (reply,) = replies(ports)
+    assert (ReplyStatus.FAILED, "expired") == (reply.status, reply.problem["code"])
+    assert published(ports, EmailGenerated.type) == []
 
 
 def test_a_silence_is_kept_with_its_decision(ports: EmailPorts) -> None:

@@ -25,6 +25,20 @@ def test_a_job_that_was_answered_never_expires():
     assert "done" == model.job(job(status="done", expires_at=NOW), NOW + 1)["status"]
 
 
+def test_an_erasure_is_done_however_late_and_else_ends_as_expired():
+    asked = job(kind="erasures", erases="ann", expires_at=NOW)
+    told = [model.erasure(asked, at, erased=erased) for at, erased in ((NOW, False), (NOW + 1, False), (NOW + 1, True))]
+    assert ["pending", "expired", "done"] == [each["status"] for each in told]
+    assert ["/problems/expired"] == [each["problem"]["type"] for each in told if "problem" in each]
+    assert not any("erases" in each for each in told)
+
+
+def test_an_erasure_asked_for_before_erasures_expired_ends_a_day_after_it_was_written():
+    asked = job(kind="erasures", erases="ann")
+    times = (NOW + model.ERASURE_EXPIRES_MS, NOW + model.ERASURE_EXPIRES_MS + 1)
+    assert ["pending", "expired"] == [model.erasure(asked, at, erased=False)["status"] for at in times]
+
+
 @pytest.mark.parametrize(
     ("body", "location"),
     [

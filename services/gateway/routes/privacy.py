@@ -20,6 +20,7 @@ from services.gateway.routes.users import ANN
 from shared.clock import to_ms
 from shared.contracts.codec import Envelope, encode
 from shared.contracts.events import UserErased
+from shared.errors import OutcomeUnknownError, UnavailableError
 from shared.history.port import Document
 from shared.logs import logger
 from shared.web.app import correlation_id
@@ -67,9 +68,23 @@ def _erase(shop: str, user_id: str, ports: GatewayPorts) -> str:
     """Publish that a user asked to be forgotten; the job names them as `erases`, so that erasing leaves it alone."""
     now, id = ports.clock.now(), uuid.uuid4().hex
     event = UserErased(event_id=id, user_id=user_id, erased_at=now)
-    job = {"kind": "erasures", "status": "pending", "erases": user_id, "asked_at": to_ms(event.erased_at)}
+    asked_at = to_ms(event.erased_at)
+    expires_at = asked_at + model.ERASURE_EXPIRES_MS
+    job = {
+        "kind": "erasures",
+        "status": "pending",
+        "erases": user_id,
+        "asked_at": asked_at,
+        "expires_at": expires_at,
+    }
     ports.history.put(JOBS, shop, id, job, expect=0)
-    ports.bus.publish([encode(Envelope(shop, id, user_id, now.isoformat(), event, correlation_id()))])
+    try:
+        ports.bus.publish([encode(Envelope(shop, id, user_id, now.isoformat(), event, correlation_id()))])
+    except OutcomeUnknownError:
+        raise
+    except UnavailableError:
+        ports.history.delete(JOBS, shop, id)  # nothing was taken: nobody would ever end it
+        raise
     _log.info("user.erasure_asked", key_id=principal().key_id, job_id=id)
     return id
 

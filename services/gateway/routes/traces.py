@@ -35,9 +35,9 @@ def blueprint(ports: GatewayPorts) -> APIBlueprint:
         shop = principal().shop
         document = ports.document("jobs", shop, id)
         demand(model.scope_of_job(document.body["kind"]))
-        found = model.job(document, to_ms(ports.clock.now()))
+        now = to_ms(ports.clock.now())
         if document.body["kind"] == "erasures":
-            return {**found, "status": "done" if ports.erased(shop, document) else "pending"}
-        return found
+            return model.erasure(document, now, erased=ports.erased(shop, document))
+        return model.job(document, now)
 
     return routes
