@@ -6,6 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from string import capwords
 from typing import Any
 
 from babel import Locale
@@ -17,7 +18,7 @@ from services.email.wording import Copy, copy_for, due_first, reason, why_now, w
 from shared.contracts.templates import BUILT_IN
 from shared.errors import NotFoundError
 from shared.knowledge.insight import Insight
-from shared.knowledge.reasons import display_name
+from shared.knowledge.names import tidy
 from shared.knowledge.recommend import Item, Recommendation
 
 _CARDS = 6
@@ -44,7 +45,7 @@ class Sender:
     def of(cls, shop: str, body: Mapping[str, Any] | None) -> Sender:
         """Return a shop's profile; what it does not say has a plain default."""
         given = {name: str(value) for name, value in (body or {}).items() if name in cls.__annotations__ and value}
-        return cls(**{"name": display_name(shop.replace("-", " ").upper()), **given})
+        return cls(**{"name": capwords(shop.replace("-", " ")), **given})
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,7 @@ def _told_apart(items: Iterable[Item]) -> tuple[Item, ...]:
     """Return the items without a second one of the same name: two such cards look like a mistake."""
     kept: dict[str, Item] = {}
     for item in items:
-        kept.setdefault(display_name(item.product.title), item)
+        kept.setdefault(tidy(item.product.title), item)
     return tuple(kept.values())
 
 
@@ -218,7 +219,7 @@ def _sections(
 
 def _card(item: Item, at: int, insight: Insight, copy: Copy, sender: Sender, reader: Reader) -> Card:
     product = item.product
-    name = display_name(product.title)
+    name = tidy(product.title)
     ground, ink = _TINTS[at % len(_TINTS)]
     url, image = product.url or "", product.image_url or ""
     return Card(
@@ -238,7 +239,7 @@ def _card(item: Item, at: int, insight: Insight, copy: Copy, sender: Sender, rea
 
 def _shelf(name: str, categories: tuple[str, ...]) -> str:
     """Return the narrowest category that says more than the name does."""
-    words = (display_name(each) for each in reversed(categories))
+    words = (tidy(each) for each in reversed(categories))
     return next((each for each in words if each.lower() not in name.lower()), "")
 
 

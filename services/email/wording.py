@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +13,7 @@ from textwrap import shorten
 from typing import Any
 
 from shared.knowledge.insight import Insight, Via
-from shared.knowledge.reasons import display_name
+from shared.knowledge.names import tidy, without_size
 from shared.knowledge.recommend import Item
 
 LANGUAGES = ("en", "de")  # the first serves every other locale
@@ -22,7 +21,6 @@ _DAY = 86_400_000
 _DUE_FROM, _DUE_TO = 0.8, 2.5  # in usual gaps since the last purchase: sooner is pushy, later is no habit any more
 _REPEATS = 3  # purchases that make a habit
 _LONGEST_NAME = 48  # in a subject or a headline
-_PACK = re.compile(r"\s+\d+(?:[.,/]\d+)?\s?(?:cl|ct|dz|fl\s?oz|g|gal?|kg|l|lb|ml|oz|pk|pt|qt)\.?$", re.IGNORECASE)
 
 Copy = Mapping[str, Any]
 
@@ -88,7 +86,7 @@ def reason(item: Item, insight: Insight, copy: Copy) -> str:
         ago = _words_for(_days_since(item, insight), copy["ago"])
         count = len(_bought(item, insight))
         return str(told["once" if count <= 1 else "often"].format(ago=ago, count=count))
-    source = display_name(item.path.source_name) if item.path and item.path.source_name else ""
+    source = tidy(item.path.source_name) if item.path and item.path.source_name else ""
     kind = item.path.via.value if item.path else Via.POPULAR.value
     if kind == Via.BOUGHT_WITH.value and not source:
         kind = "bought_with_something"
@@ -124,5 +122,4 @@ def _words_for(days: float, steps: Sequence[tuple[float, str]]) -> str:
 
 def _short(name: str) -> str:
     """Return a name as one says it in a sentence: without its pack size, and not endlessly."""
-    said = display_name(name)
-    return shorten(_PACK.sub("", said) or said, _LONGEST_NAME, placeholder="…")
+    return shorten(without_size(tidy(name)), _LONGEST_NAME, placeholder="…")

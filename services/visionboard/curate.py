@@ -10,6 +10,7 @@ from services.visionboard import words
 from services.visionboard.layout import GRIDS, MAX_SECTIONS, SCALES, room, template
 from services.visionboard.model import LayoutName, Slate
 from shared.knowledge.insight import Bought, Insight, Product
+from shared.knowledge.names import tidy
 from shared.knowledge.recommend import Item, Recommendation
 
 FAVOURITES = "Everyday favourites"
@@ -109,7 +110,7 @@ def interest_of(product: Product) -> str:
     """Return the interest that a product stands under: its second category, for the first is a whole department."""
     if not product.categories:
         return FAVOURITES
-    return words.tidy(product.categories[min(1, len(product.categories) - 1)])
+    return tidy(product.categories[min(1, len(product.categories) - 1)])
 
 
 def _by_weight(picks: Iterable[Pick]) -> list[Pick]:
@@ -121,7 +122,7 @@ def _stated(insight: Insight) -> Mapping[str, float]:
     stated: dict[str, float] = defaultdict(float)
     for interest in insight.interests:
         for name in {interest.name, *interest.matched}:
-            key = words.tidy(name).casefold()
+            key = tidy(name).casefold()
             stated[key] = max(stated[key], float(interest.stated or 0))
     return stated
 

@@ -1,4 +1,4 @@
-"""The board's words: names set tidily, a title made of interests, and texts for those who listen to it."""
+"""The board's words: a title made of interests, and texts for those who listen to it."""
 
 from __future__ import annotations
 
@@ -9,52 +9,11 @@ from datetime import datetime
 from babel.numbers import format_currency
 
 from shared.knowledge.insight import Product
-
-_SHOUTED = re.compile(r"[A-Z][A-Z0-9&/.'’ :,()%-]*")
-_ABBREVIATIONS = {
-    "frzn": "frozen", "refrgratd": "refrigerated", "drnk": "drink", "drnks": "drinks", "sft": "soft", "btl": "bottle",
-    "sngl": "single", "srv": "serve", "pwdr": "powder", "crystl": "crystal", "mx": "mix", "mxs": "mixes",
-    "veg": "vegetable",
-    "sald": "salad", "drsng": "dressing", "sndwch": "sandwich", "sprd": "spread", "pnt": "peanut", "btr": "butter",
-    "bn": "bean", "brkfst": "breakfast", "whlsm": "wholesome", "misc": "mixed", "hbc": "care", "dnrs": "dinners",
-    "dsh": "dishes", "sherbts": "sherbets", "cleang": "cleaning", "sply": "supplies", "fd": "food", "trsh": "trash",
-    "bg": "bags", "jce": "juice", "conc": "concentrate", "chck": "chicken", "chick": "chicken", "bkd": "baked",
-    "carb": "carbonated", "incl": "including",
-}  # fmt: skip
-_CUT_OFF = 28  # a till cuts names off at so many letters, the size it appends not counted
-_SIZE = re.compile(
-    r"(?i)\s+(?P<count>\d+ \d/\d|\d*\.?\d+)\s(?P<unit>oz|lbs?|ct|gal?|l|ml|dz|dozen|pk|pc|in|sq ft|rolls|loads)$"
-)
-_UNITS = {"ga": "gal", "l": "L", "ml": "ml", "dz": "dozen"}
-_DANGLING = re.compile(r"(?i)(?:[\s,&-]+(?:or|and|with|incl|in|for|of|under|over|the|to))+$|[\s,&-]+$")
-
-
-def tidy(name: str) -> str:
-    """Return a name as it would be printed: what is shouted or cut short like a till receipt is set in plain words."""
-    text = " ".join(name.split())
-    if not _SHOUTED.fullmatch(text) or len(text) < 4:  # noqa: PLR2004 (a short name in capitals is an acronym)
-        return text
-    body, size = _size_apart(text)
-    bare = re.sub(r"\s*\([^)]*\)?", "", body) or body
-    if len(body) >= _CUT_OFF:
-        bare = _DANGLING.sub("", re.sub(r"[\s,-]+\S{1,3}$", "", bare)) or bare
-    bare = re.sub(r"\s+\S*\d\S*[/&]\S*.*$", "", bare)
-    spelt = re.sub(r"[A-Z]+", lambda word: _ABBREVIATIONS.get(word[0].casefold(), word[0].casefold()), bare)
-    joined = re.sub(r"\s*&\s*", " & ", re.sub(r"\s*[:/]\s*|\s+-\s+", ", ", spelt)).strip(" ,-")
-    return joined[:1].upper() + joined[1:] + size
-
-
-def _size_apart(text: str) -> tuple[str, str]:
-    found = _SIZE.search(text)
-    if not found:
-        return text, ""
-    unit = found["unit"].casefold()
-    return text[: found.start()].rstrip(), f" {found['count']} {_UNITS.get(unit, unit)}"
-
+from shared.knowledge.names import tidy, without_size
 
 def headline(name: str) -> str:
     """Return a name for large type: without the size of its packet, and without what follows a comma."""
-    return shorter(_SIZE.sub("", name))[-1]
+    return shorter(without_size(name))[-1]
 
 
 def bought(times: int) -> str:

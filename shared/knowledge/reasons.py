@@ -1,28 +1,12 @@
-"""Why an item is offered, in words made from its strongest path; and product names as a person would write them."""
+"""Why an item is offered, in words made from its strongest path."""
 
 from __future__ import annotations
 
 from shared.knowledge.insight import Bought, Path, Via
+from shared.knowledge.names import tidy
 
 _DAY = 86_400_000
-_SMALL_WORDS = frozenset({"and", "or", "of", "with", "in", "for", "the", "a", "an", "to", "by", "on", "&"})
 _NUMBERS = ("", "once", "twice", "three times", "four times", "five times", "six times", "seven times", "eight times")
-
-
-def display_name(raw: str) -> str:
-    """Return a name without shouting: `FLUID MILK WHITE ONLY` → `Fluid Milk White Only`; mixed case stays as it is."""
-    spaced = " ".join(raw.replace("/", " / ").replace("_", " ").split())
-    if any(c.islower() for c in spaced) or not any(c.isalpha() for c in spaced):
-        return spaced
-    words = spaced.lower().split(" ")
-    return " ".join(word if at and word in _SMALL_WORDS else _capital(word) for at, word in enumerate(words))
-
-
-def _capital(word: str) -> str:
-    for at, letter in enumerate(word):
-        if letter.isalpha():
-            return word[:at] + letter.upper() + word[at + 1 :]
-    return word
 
 
 def buy_again(bought: Bought, at: int) -> str:
@@ -36,7 +20,7 @@ def buy_again(bought: Bought, at: int) -> str:
 
 def discover(path: Path) -> str:
     """Return why to try it: where the strongest path comes from. Never says anything of another person."""
-    source = display_name(path.source_name) if path.source_name else ""
+    source = tidy(path.source_name) if path.source_name else ""
     match path.via:
         case Via.BOUGHT_WITH if source:
             return f"Because you buy {source}, and people who do often pick this too"

@@ -18,6 +18,7 @@ from pydantic_core import to_json
 
 from shared.knowledge import reasons
 from shared.knowledge.insight import Bought, Candidate, Insight, Parameters, Path, Product, Via
+from shared.knowledge.names import tidy
 
 VERSION = "2"
 _DAY = 86_400_000.0
@@ -50,7 +51,7 @@ class Item:
             "parts": dict(self.parts),
             "reason": self.reason,
             "slate": self.slate,
-            "name": reasons.display_name(product.title),
+            "name": tidy(product.title),
             "categories": list(product.categories),
             "brand": product.brand,
             "price": None if product.price is None else str(product.price),

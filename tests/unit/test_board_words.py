@@ -24,28 +24,6 @@ def test_a_product_is_drawn_as_what_it_is(name, categories, code):
 
 
 @pytest.mark.parametrize(
-    ("shouted", "tidied"),
-    [
-        ("FLUID MILK WHITE ONLY", "Fluid milk white only"),
-        ("FRZN BAGGED VEGETABLES - PLAIN", "Frozen bagged vegetables, plain"),
-        ("BAKED BREAD/BUNS/ROLLS", "Baked bread, buns, rolls"),
-        ("REFRGRATD JUICES/DRNKS", "Refrigerated juices, drinks"),
-        ("DAIRY CASE 100% PURE JUICE - O 59 OZ", "Dairy case 100% pure juice 59 oz"),
-        ("DAIRY CASE TEA WITH SUGAR OR S 1 GA", "Dairy case tea with sugar 1 gal"),
-        ("SFT DRNK 2 LITER BTL CARB INCL 2 L", "Soft drink 2 liter bottle carbonated 2 L"),
-        ("SANDWICH COOKIES 5 1/4 OZ", "Sandwich cookies 5 1/4 oz"),
-        ("SPRING WATER 12/8 OZ", "Spring water"),
-        ("ONIONS SWEET (BULK&BAG) 40 LB", "Onions sweet 40 lb"),
-        ("IPA", "IPA"),
-        ("Oatly Oat Milk", "Oatly Oat Milk"),
-        ("حليب", "حليب"),
-    ],
-)
-def test_names_are_set_as_they_would_be_printed(shouted, tidied):
-    assert words.tidy(shouted) == tidied
-
-
-@pytest.mark.parametrize(
     ("name", "large"),
     [
         ("Mainstream white bread 24 oz", "Mainstream white bread"),

@@ -1,4 +1,4 @@
-"""Reasons and names read as a person would write them."""
+"""Reasons read as a person would write them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from shared.knowledge.insight import Bought, Path, Product, Via
-from shared.knowledge.reasons import buy_again, discover, display_name
+from shared.knowledge.reasons import buy_again, discover
 
 DAY = 86_400_000
 AT = 1_793_700_000_000
@@ -16,25 +16,6 @@ AT = 1_793_700_000_000
 def bought(*days: int) -> Bought:
     times = tuple(AT - day * DAY for day in days)
     return Bought(Product("p"), times, Decimal(1), Decimal(1), Decimal(0))
-
-
-@pytest.mark.parametrize(
-    ("raw", "name"),
-    [
-        ("FLUID MILK WHITE ONLY", "Fluid Milk White Only"),
-        ("SALT AND VINEGAR", "Salt and Vinegar"),
-        ("THE BEST OF", "The Best of"),
-        ("CHIPS/SNACKS", "Chips / Snacks"),
-        ("iPhone case", "iPhone case"),
-        ("100% JUICE", "100% Juice"),
-        ("  TWO   WORDS ", "Two Words"),
-        ("ÉCLAIR", "Éclair"),
-        ("42", "42"),
-        ("", ""),
-    ],
-)
-def test_a_name_does_not_shout(raw: str, name: str) -> None:
-    assert name == display_name(raw)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +60,7 @@ def test_a_purchase_without_a_known_time_is_a_while_ago() -> None:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        (Path(Via.BOUGHT_WITH, 1, 3, "x", "FLUID MILK"), "Because you buy Fluid Milk, and people who do often"),
+        (Path(Via.BOUGHT_WITH, 1, 3, "x", "FLUID MILK"), "Because you buy Fluid milk, and people who do often"),
         (Path(Via.INTEREST, 1, 3, "x", "CHEESE"), "Because you are interested in cheese"),
         (Path(Via.SIMILAR_USER, 1, 3, "ann", "Ann Smith"), "People whose baskets look like yours"),
         (Path(Via.POPULAR, 1, 3), "Popular in the shop right now"),
