@@ -33,6 +33,7 @@ class Engines:
     knowledge: KnowledgeWriter
     objects: Objects
     counters: Counters
+    answers: Counters
     _closing: ExitStack
 
     def close(self) -> None:
@@ -58,6 +59,8 @@ def open_engines(settings: Settings, clock: Clock | None = None) -> Engines:
         stack.callback(objects.close)
         counters = open_counters(settings)
         stack.callback(counters.close)
+        answers = open_answers(settings)
+        stack.callback(answers.close)
         return Engines(
             settings,
             clock or SystemClock(),
@@ -66,6 +69,7 @@ def open_engines(settings: Settings, clock: Clock | None = None) -> Engines:
             knowledge,
             objects,
             counters,
+            answers,
             _closing=stack.pop_all(),
         )
 
@@ -158,6 +162,15 @@ def open_counters(settings: Settings) -> Counters:
             return RedisCounters(settings.counters_url)
         case other:
             raise _unknown("counters", other)
+
+
+def open_answers(settings: Settings) -> Counters:
+    """Open the counters that keep answers for an Idempotency-Key: with `memory:` a file, which a restart survives."""
+    if _scheme(settings.counters_url, "counters") != "memory":
+        return open_counters(settings)
+    from shared.counters.sqlite import SqliteCounters
+
+    return SqliteCounters(_directory("file:", settings) / "answers.db")
 
 
 def _scheme(url: str, setting: str) -> str:

@@ -71,7 +71,7 @@ def build(engines: Engines) -> GatewayService:
         engines.clock,
         asker,
         key.get_secret_value(),
-        engines.counters,
+        engines.answers,
         engines.settings.environment,
     )
     own = [

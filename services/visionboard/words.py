@@ -11,6 +11,7 @@ from babel.numbers import format_currency
 from shared.knowledge.insight import Product
 from shared.knowledge.names import tidy, without_size
 
+
 def headline(name: str) -> str:
     """Return a name for large type: without the size of its packet, and without what follows a comma."""
     return shorter(without_size(name))[-1]

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 from shared.contracts.templates import Draft
 from shared.contracts.values import Id, Model, Moment
 
-
 EXPIRED = "expired"  # the code of a problem: nobody got to the request in time, and nothing was done
 
 

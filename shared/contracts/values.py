@@ -14,6 +14,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 _CURRENCIES = frozenset(list_currencies())
 # Control, format (bidi marks and joiners among them), surrogate and private-use characters have no place in an id.
 _BANNED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+DOTS = (".", "..")
 _HTTP_URL = re.compile(r"https?://[^\s/?#@\\]+(?:[/?#][^\s\\]*)?", re.IGNORECASE)
 
 
@@ -33,6 +34,12 @@ def _clean(text: str) -> str:
     if not plain and any(unicodedata.category(c) in _BANNED_CATEGORIES for c in clean):
         raise ValueError("must not contain control, formatting or private-use characters")
     return clean
+
+
+def _addressable(id: str) -> str:
+    if id in DOTS:
+        raise ValueError("must not be . or .., which no URL's path can hold: clients take them out, however written")
+    return id
 
 
 def _currency(code: str) -> str:
@@ -73,7 +80,7 @@ def _text_time(value: object) -> object:
     return value
 
 
-Id = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean)]
+Id = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean), AfterValidator(_addressable)]
 Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_clean)]
 Url = Annotated[str, Field(max_length=2048), AfterValidator(_http_url)]
 Currency = Annotated[str, Field(min_length=3, max_length=3), AfterValidator(_currency)]

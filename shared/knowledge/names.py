@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_SHORTEST = 4  # a shorter name in capitals is an acronym
+_SHORTEST = 3  # what is shorter and in capitals is a code
+_ACRONYMS = frozenset({"aa", "aaa", "bbq", "cd", "dvd", "hd", "ipa", "led", "pc", "tv", "uht", "usa", "usb"})
 _ABBREVIATIONS = {
     "frzn": "frozen", "refrgratd": "refrigerated", "drnk": "drink", "drnks": "drinks", "sft": "soft", "btl": "bottle",
     "sngl": "single", "srv": "serve", "pwdr": "powder", "crystl": "crystal", "mx": "mix", "mxs": "mixes",
@@ -35,9 +36,14 @@ def tidy(name: str) -> str:
     if len(body) >= _CUT_OFF:
         bare = _DANGLING.sub("", re.sub(r"[\s,-]+\S{1,3}$", "", bare)) or bare
     bare = re.sub(r"\s+\S*\d\S*[/&]\S*.*$", "", bare)
-    spelt = _WORD.sub(lambda word: _ABBREVIATIONS.get(word[0].lower(), word[0].lower()), bare)
+    spelt = _WORD.sub(lambda word: _spelt(word[0]), bare)
     joined = re.sub(r"\s*&\s*", " & ", re.sub(r"\s*[:/]\s*|\s+-\s+", ", ", spelt)).strip(" ,-")
     return _capital(joined) + size
+
+
+def _spelt(word: str) -> str:
+    small = word.lower()
+    return word if small in _ACRONYMS else _ABBREVIATIONS.get(small, small)
 
 
 def without_size(name: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from shared.counters.memory import MemoryCounters
 from shared.counters.redis import RedisCounters
+from shared.counters.sqlite import SqliteCounters
 from shared.errors import InvalidInputError
 
 
@@ -43,6 +44,14 @@ class Memory:
         self.timer.pause = 0.0001  # whoever looks lets the others run
 
 
+class File(Memory):
+    """The embedded engine that outlives its process."""
+
+    def __init__(self, request):
+        super().__init__(request)
+        self.engine = SqliteCounters(request.getfixturevalue("tmp_path") / "answers.db", timer=self.timer)
+
+
 class Redis:
     """Redis has a clock of its own: here it runs twenty times as fast."""
 
@@ -63,7 +72,7 @@ class Redis:
         """Processes race over there anyway."""
 
 
-@pytest.fixture(params=[Memory, pytest.param(Redis, marks=pytest.mark.servers)])
+@pytest.fixture(params=[Memory, File, pytest.param(Redis, marks=pytest.mark.servers)])
 def under_test(request):
     """Open the engine under test."""
     opened = request.param(request)

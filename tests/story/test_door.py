@@ -1,4 +1,4 @@
-"""The door of an HTTP server that is told to end: who has come in is answered, and nobody comes in to be turned away."""
+"""The door of an HTTP server told to end: who has come in is answered, and nobody comes in to be turned away."""
 
 from __future__ import annotations
 

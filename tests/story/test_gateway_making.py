@@ -115,6 +115,22 @@ def test_a_reply_of_another_shop_reaches_nobody(served):
     served.eventually(lambda: history.get("jobs", "demo", "theirs").body["status"] == "done")
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["unheard-of", "unheard-of@3", "personalised@7", "<script>alert(1)</script>", "Großartig", "../../etc", ".."],
+)
+def test_an_email_with_a_template_that_does_not_exist_is_refused_by_pointing_at_it(served, name):
+    refused = served.post("/v1/emails", {"user_id": "ann", "template": name})
+    assert (422, "application/problem+json") == (refused.status_code, refused.mimetype)
+    assert ("/problems/invalid-input", "/template") == (refused.json["type"], refused.json["errors"][0]["pointer"])
+    assert not set("<>/") & set(refused.json["detail"] + refused.json["errors"][0]["detail"]), "echoed"
+
+
+def test_a_board_with_a_layout_that_does_not_exist_is_refused_by_pointing_at_it(served):
+    refused = served.post("/v1/boards", {"user_id": "ann", "layout": "poster"})
+    assert (422, "/layout") == (refused.status_code, refused.json["errors"][0]["pointer"])
+
+
 def test_a_body_that_is_not_json_is_refused(served):
     answer = served.client.post("/v1/emails", data="user_id=ann", headers=served.admin)
     assert (415, "application/problem+json") == (answer.status_code, answer.mimetype)

@@ -93,6 +93,23 @@ def test_an_interest_told_here_reaches_the_graph(served):
     served.eventually(lambda: "Cycling" in names())
 
 
+@pytest.mark.parametrize(("id", "path"), [(".", "%2E"), ("..", "%2e%2e"), ("..", "..")])
+def test_an_id_that_no_path_can_hold_is_refused_wherever_it_comes_in(served, id, path):
+    now = served.engines.clock.now().isoformat()
+    line = {"product_id": "tea", "quantity": 1, "unit_price": "1"}
+    order = {"purchase_id": "dots", "user_id": id, "purchased_at": now, "currency": "EUR", "lines": [line]}
+    for route, body in (
+        ("/v1/purchases", order),
+        ("/v1/purchases", {**order, "user_id": "ann", "lines": [{**line, "product_id": id}]}),
+        ("/v1/emails", {"user_id": id}),
+        ("/v1/boards", {"user_id": id}),
+    ):
+        refused = served.post(route, body)
+        assert (422, True) == (refused.status_code, "must not be . or .." in refused.text), route
+    assert 404 == served.delete(f"/v1/users/{path}").status_code
+    assert 404 == served.get(f"/v1/users/{path}/recommendations").status_code
+
+
 def test_an_interest_of_another_user_than_the_path_says_is_refused(served):
     refused = served.post("/v1/users/ann/interests", {"name": "Cycling", "user_id": "bob"})
     assert (422, "/user_id") == (refused.status_code, refused.json["errors"][0]["pointer"])

@@ -66,3 +66,14 @@ def test_an_erasure_that_was_not_taken_leaves_no_job_and_one_that_may_have_been_
     monkeypatch.setattr(unanswered.engines.bus, "publish", refuse)
     assert 503 == unanswered.delete("/v1/users/ann").status_code
     assert left == len(unanswered.engines.history.find(JOBS, "demo").items)
+
+
+def test_a_key_still_names_its_request_after_a_restart(unanswered, tmp_path):
+    path, key = "/v1/users/ann/interests", {**unanswered.admin, "Idempotency-Key": "k"}
+    before = unanswered.client.post(path, json={"name": "Tea"}, headers=key)
+    unanswered.close()
+    again = type(unanswered)(tmp_path)
+    answers = [again.client.post(path, json={"name": name}, headers=key) for name in ("Tea", "Coffee")]
+    again.close()
+    assert (202, before.data) == (before.status_code, answers[0].data)
+    assert (422, "/problems/idempotency-key-reused") == (answers[1].status_code, answers[1].json["type"])

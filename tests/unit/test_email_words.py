@@ -43,7 +43,7 @@ def test_the_headline_names_the_product_that_is_due_and_shows_it_first() -> None
 
     assert "It is about time for Milk" == made.headline
     assert "You buy it about every week; the last time was about a week ago." in made.lead
-    assert "Milk 1 Gal" == made.sections[0].cards[0].name
+    assert "Milk 1 gal" == made.sections[0].cards[0].name
 
 
 @pytest.mark.parametrize("days", [(1, 8, 15), (40, 47, 54), (7, 14)])
@@ -66,7 +66,7 @@ def test_a_german_reader_is_told_in_german_throughout() -> None:
 
     assert ("de", "Es wird wieder Zeit für Milk") == (made.language, made.headline)
     assert "Sie haben es 3-mal gekauft, zuletzt vor etwa einer Woche." in text
-    assert "Weil Sie Milk 1 Gal kaufen" in text
+    assert "Weil Sie Milk 1 gal kaufen" in text
     assert "Abmelden: https://tg.example/u" in text
     assert "you" not in text.lower().split()
 

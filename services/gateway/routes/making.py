@@ -156,9 +156,16 @@ def _ask(ports: GatewayPorts, route: str, asked: EmailRequested | BoardRequested
 
 def _failed(reply: Replied) -> Response:
     told = reply.problem or {}
-    found = [Violation(str(each["pointer"]), str(each["detail"])) for each in told.get("violations") or ()]
     detail, code = str(told.get("detail", "")), str(told.get("code", "failed"))
+    found = [Violation(_in_body(str(each["pointer"])), str(each["detail"])) for each in told.get("violations") or ()]
+    if code == NotFoundError.code:  # what the path names is there: the body names a template that is not
+        code, found = InvalidInputError.code, [Violation("/template", detail)]
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, code=code, violations=found)
+
+
+def _in_body(pointer: str) -> str:
+    """Return where in the body the fault is; the services point into the event that the body became."""
+    return pointer.removeprefix("/data") or "/"
 
 
 def _file(ports: GatewayPorts, document: Document, name: str) -> Response:
