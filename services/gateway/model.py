@@ -11,7 +11,8 @@ from shared.clock import from_ms
 from shared.contracts.requests import EXPIRED
 from shared.errors import InvalidInputError, Violation
 from shared.history.port import Conflict, Document, Entry
-from shared.knowledge.insight import Interest, Product, Profile
+from shared.knowledge.insight import Interest, Neighbourhood, Product, Profile
+from shared.knowledge.names import tidy
 from shared.knowledge.recommend import Recommendation
 from shared.web import strictjson
 
@@ -55,7 +56,7 @@ def iso(ms: int | None) -> str | None:
 
 def profile(one: Profile) -> dict[str, Any]:
     """Return a profile as JSON."""
-    top = [{"name": name, "share": share} for name, share in one.top_categories]
+    top = [{"name": name, "title": tidy(name), "share": share} for name, share in one.top_categories]
     return {
         "user_id": one.user_id,
         "traits": dict(one.traits),
@@ -72,16 +73,18 @@ def profile(one: Profile) -> dict[str, Any]:
 
 def interest(one: Interest) -> dict[str, Any]:
     """Return an interest as JSON."""
-    return {**asdict(one), "at": iso(one.at)}
+    return {**asdict(one), "title": tidy(one.name), "at": iso(one.at)}
 
 
 def product(one: Product) -> dict[str, Any]:
     """Return a product as JSON."""
-    return {**asdict(one), "title": one.title}
+    return {**asdict(one), "title": tidy(one.title)}
 
 
 def entry(one: Entry) -> dict[str, Any]:
-    """Return an event as JSON."""
+    """Return an event as JSON; `titles` are its products' names as they would be printed."""
+    data = strictjson.loads(one.data)
+    lines = data.get("lines") or ()
     return {
         "id": one.id,
         "kind": one.kind.value,
@@ -89,8 +92,15 @@ def entry(one: Entry) -> dict[str, Any]:
         "at": iso(one.at),
         "user_id": one.user_id,
         "product_id": one.product_id,
-        "data": strictjson.loads(one.data),
+        "titles": [tidy(str(line.get("name") or line["product_id"])) for line in lines],
+        "data": data,
     }
+
+
+def neighbourhood(one: Neighbourhood) -> dict[str, Any]:
+    """Return a piece of the graph as JSON; people are called as the shop calls them."""
+    nodes = [{**asdict(node), "title": node.name if node.kind == "user" else tidy(node.name)} for node in one.nodes]
+    return {"nodes": nodes, "edges": [asdict(edge) for edge in one.edges], "truncated": one.truncated}
 
 
 def recommendation(one: Recommendation, *, known: bool) -> dict[str, Any]:

@@ -2,19 +2,14 @@
 
 import contextlib
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Error, expect, sync_playwright
+from playwright.sync_api import Error, expect
+from story.console_ground import ODD, chromium, page, ready, server, serving, show
 
-ROOT = Path(__file__).parents[2]
-ODD = "home/7 ü&?#+%2F"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-FOODS = ("Green tea", "Rye bread", "Whole milk", "Salted butter", "Red apples", "Brown rice", "Olive oil", "Sea salt")
+__all__ = ["chromium", "page", "server"]  # fixtures
+
 RECORD_WHAT_IS_TOLD = """
 window.told = [];
 new MutationObserver((changes) => changes.forEach((each) => window.told.push(each.target.textContent || "")))
@@ -33,82 +28,6 @@ STRUCK = """() => {
 }"""
 
 pytestmark = pytest.mark.browser
-
-
-def tastegraph(*arguments):
-    command = [sys.executable, "-m", "services", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
-
-
-def purchase(number, user, *products):
-    lines = [
-        {"product_id": each.lower(), "quantity": 2, "unit_price": 3.5, "name": each, "categories": ["Food", each[:5]]}
-        for each in products
-    ]
-    at = f"2026-01-{1 + number % 28:02}T10:00:00Z"
-    return {"purchase_id": f"p{number}", "user_id": user, "purchased_at": at, "currency": "EUR", "lines": lines}
-
-
-PURCHASES = [
-    purchase(1, "ann", *FOODS[:6]),
-    purchase(2, "bob", *FOODS[3:]),
-    purchase(3, ODD, *FOODS[2:5]),
-    *(purchase(4 + number, "ann", "Green tea") for number in range(30)),
-]
-
-
-@contextlib.contextmanager
-def serving(data, **settings):
-    file = data.parent / "purchases.ndjson"
-    file.write_text("\n".join(map(json.dumps, PURCHASES)))
-    tastegraph("import", "--data", str(data), "--shop", "s", str(file))
-    command = [sys.executable, "-m", "services", "serve", "--data", str(data), "--port", "0"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, **pipes) as process:
-        try:
-            url = process.stdout.readline().split()[1]
-            yield url, tastegraph("keys", "create", "--data", str(data), "--shop", "s", "--scope", "admin").strip()
-        finally:
-            process.terminate()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("console") / "data") as told:
-        yield told
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(chromium):
-    """A page that must not complain: no script fails, and the content policy forbids nothing that it does."""
-    one = chromium.new_page(viewport={"width": 1280, "height": 900})
-    complaints = []
-    one.on("pageerror", lambda error: complaints.append(str(error)))
-    one.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
-    yield one
-    one.close()
-    assert [] == complaints
-
-
-def show(page, server, user):
-    url, key = server
-    page.goto(f"{url}/")
-    page.fill("#key", key)
-    page.fill("#user", user)
-    page.click("#who button")
-
-
-def ready(page):
-    page.wait_for_selector("body[data-ready=yes]", timeout=30_000)
-    assert [] == [each.inner_text() for each in page.locator(".told.failed").all()]
 
 
 def test_the_page_shows_a_person_with_offers_email_board_history_and_neighbourhood(page, server):

@@ -24,7 +24,8 @@ def server():
     running = HttpServer(app, Settings(port=0))
     running.start()
     yield running
-    running.drain(5)
+    if not running.draining:
+        running.drain(5)
 
 
 def knock(address: tuple[str, int], seconds: float = 0.3) -> socket.socket | None:

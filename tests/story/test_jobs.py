@@ -44,7 +44,7 @@ def test_what_is_asked_for_again_has_its_time_anew_and_the_late_first_one_does_n
     assert job == unanswered.post("/v1/emails", CAMPAIGN).headers["Location"]
     assert "pending" == unanswered.get(job).json["status"]
     unanswered.begin_making()
-    unanswered.eventually(lambda: unanswered.get(job).json["status"] == "done")
+    unanswered.eventually(lambda: unanswered.get(job).json["status"] == "skipped")  # an empty shop has nothing to say
 
 
 def test_an_erasure_whose_request_was_lost_ends_as_expired(unanswered, later, monkeypatch):

@@ -24,7 +24,7 @@ class Product(Shown):
 
     product_id: str = Field(examples=["tea"])
     name: str | None = Field(examples=["Green Tea"])
-    title: str = Field(description="the name, or the best that there is to call it", examples=["Green Tea"])
+    title: str = Field(description="the name as it would be printed, or the best that there is", examples=["Green Tea"])
     categories: list[str] = Field(examples=[["Tea"]])
     brand: str | None = Field(examples=[None])
     tags: list[str] = Field(examples=[[]])
@@ -46,6 +46,7 @@ class Node(Shown):
     kind: str = Field(examples=["user"])
     id: str = Field(examples=["ann"])
     name: str = Field(examples=["ann"])
+    title: str = Field(description="the name as it would be printed", examples=["ann"])
     depth: int = Field(examples=[0])
 
 

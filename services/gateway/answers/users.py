@@ -29,7 +29,8 @@ class Users(Page):
 class Share(Shown):
     """A category and its share of a user's purchases."""
 
-    name: str = Field(examples=["Tea"])
+    name: str = Field(examples=["TEA"])
+    title: str = Field(description="the name as it would be printed", examples=["Tea"])
     share: float = Field(examples=[0.4])
 
 
@@ -39,6 +40,7 @@ class Interest(Shown):
     interest_id: str = Field(examples=["tag:cycling"])
     kind: str = Field(examples=["tag"])
     name: str = Field(examples=["Cycling"])
+    title: str = Field(description="the name as it would be printed", examples=["Cycling"])
     stated: Decimal | None = Field(examples=["0.9"])
     observed: Decimal = Field(examples=["0"])
     at: str | None = Field(examples=_SINCE)
@@ -82,6 +84,7 @@ class Event(Shown):
     at: str | None = Field(examples=_SINCE)
     user_id: str | None = Field(examples=["ann"])
     product_id: str | None = Field(examples=[None])
+    titles: list[str] = Field(description="its products’ names as they would be printed", examples=[["Green tea"]])
     data: dict[str, Any] = Field(examples=[{"purchase_id": "order-1", "user_id": "ann"}])
 
 

@@ -1,5 +1,6 @@
 // Asks the API with a key, follows a job to its end, and tells failures in the API's own words.
 export const access = { key: "" };
+export const heard = new EventTarget(); // tells "degraded" when an answer says that it is
 
 export async function call(path, signal, options = {}) {
   const headers = { Authorization: `Bearer ${access.key}`, ...(options.body ? { "Content-Type": "application/json" } : {}) };
@@ -10,11 +11,20 @@ export async function call(path, signal, options = {}) {
 }
 
 export async function json(path, signal) {
-  return (await call(path, signal)).json();
+  const answer = await (await call(path, signal)).json();
+  if (answer.degraded) heard.dispatchEvent(new CustomEvent("degraded", { detail: answer }));
+  return answer;
 }
 
 export async function post(path, body, signal) {
   return call(path, signal, { method: "POST", body: JSON.stringify(body) });
+}
+
+// What the server says is wrong with its graph, or nothing; a server that does not answer is told by whatever else is asked.
+export async function rebuilding(signal) {
+  const response = await fetch("/readyz?verbose", { signal }).catch(() => null);
+  const said = await response?.json().catch(() => ({}));
+  return said?.checks?.graph && said.checks.graph !== "ok" ? said.checks.graph : "";
 }
 
 // What was asked for, at once (200, 201) or when its job has ended (202); `tell` hears every second or so that it goes on.
@@ -38,7 +48,7 @@ async function ended(path, retryAfter, signal, tell) {
   }
 }
 
-function rest(ms, signal) {
+export function rest(ms, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);
     signal.addEventListener("abort", () => (clearTimeout(timer), reject(signal.reason)), { once: true });

@@ -1,6 +1,6 @@
 // Shows one person through the API. The key comes from the address's fragment, which no server ever sees.
-import { access, json } from "./api.js";
-import { $, make } from "./elements.js";
+import { access, heard, json, rebuilding, rest } from "./api.js";
+import { $, day, make } from "./elements.js";
 import * as parts from "./parts.js";
 
 const PARTS = { offers: parts.offers, interests: parts.interests, history: parts.history, graph: parts.graph, email: parts.email, board: parts.board };
@@ -43,6 +43,8 @@ async function show() {
   $("person").hidden = true; // an unknown person must not stand under another one's page
   for (const name of Object.keys(PARTS)) anew(name);
   const signal = anew("profile");
+  degraded("");
+  watch();
   notice(`Looking up person ${user} …`);
   for (const id of ["board", "email", "publishing", "more"]) $(id).hidden = true;
   for (const id of ["again", "discover", "interests", "history", "chart", "graph"]) $(id).replaceChildren();
@@ -63,6 +65,33 @@ function notice(text, failed = false) {
   $("notice").textContent = text;
   $("notice").hidden = !text;
   $("notice").classList.toggle("failed", failed);
+}
+
+function degraded(text) {
+  $("degraded").textContent = text;
+  $("degraded").hidden = !text;
+}
+
+const SOURCES = { cache: "earlier copies", popular: "what is popular in the shop" };
+heard.addEventListener("degraded", ({ detail }) => {
+  const since = detail.as_of ? `, as of ${day(detail.as_of)} ${detail.as_of.slice(11, 16)} UTC` : "";
+  degraded(`The graph does not answer just now. Some of this comes from ${SOURCES[detail.served_from] || detail.served_from}${since}.`);
+});
+
+// While the graph is being rebuilt people are missing and answers are poorer: say so, and show the person anew once it stands.
+async function watch() {
+  const signal = anew("health");
+  let began = false;
+  try {
+    while (await rebuilding(signal)) {
+      began = true;
+      degraded("The graph is being rebuilt. Until it stands, people may be missing and suggestions are poorer.");
+      await rest(1500, signal);
+    }
+  } catch {
+    return; // given up for a later look
+  }
+  if (began && !signal.aborted) show();
 }
 
 async function people() {

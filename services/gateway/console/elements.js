@@ -16,8 +16,8 @@ export function vector(tag, attributes = {}, text = "") {
   return element;
 }
 
-// Names from a till are often all capitals.
-export const tidy = (name) => (/\p{Ll}/u.test(name) ? name : name.charAt(0) + name.slice(1).toLowerCase());
+// What a trait is called: household_size → Household size. Products' and categories' names come tidy from the API.
+export const label = (name) => name.charAt(0).toUpperCase() + name.slice(1).toLowerCase().replaceAll("_", " ");
 export const number = (value, digits = 0) => Number(value).toLocaleString("en", { maximumFractionDigits: digits });
 const dates = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 export const day = (at) => (at ? dates.format(new Date(at)) : "");

@@ -1,5 +1,5 @@
 // The neighbourhood: nodes in columns, each on a row of its own, so that no label can touch another one.
-import { tidy, vector } from "./elements.js";
+import { vector } from "./elements.js";
 
 const ROW = 30;
 const TOP = 44;
@@ -39,7 +39,7 @@ function line(a, b) {
   return `M${left.end} ${left.y} H${left.edge} C${left.edge + half} ${left.y} ${right.x - half} ${right.y} ${right.x} ${right.y}`;
 }
 
-const called = (node) => (node.kind === "user" ? `Person ${node.name || node.id}` : tidy(node.name || node.id));
+const called = (node) => (node.kind === "user" ? `Person ${node.name || node.id}` : node.title || node.id);
 
 // Shorten a label to its column and return its length; what it says in full is in the node's name for readers and its tooltip.
 function shorten(text, room) {

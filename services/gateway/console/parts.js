@@ -1,6 +1,6 @@
 // The parts of a person's page: each asks, then shows. A part that is no longer wanted is aborted, and shows nothing.
 import { json, made, post, call } from "./api.js";
-import { $, day, make, money, number, tidy, vector } from "./elements.js";
+import { $, day, label, make, money, number, vector } from "./elements.js";
 import { draw } from "./graph.js";
 
 const path = (user) => `/v1/users/${encodeURIComponent(user)}`;
@@ -12,10 +12,10 @@ export async function profile(user, { signal }) {
   const span = data.first_at ? `${day(data.first_at)} – ${day(data.last_at)}` : "nothing yet";
   const mail = data.consent === null ? "nothing said" : data.consent ? "agreed" : "refused";
   const figures = { "Lines bought": number(data.purchases), "Different products": number(data.products), Between: span, Marketing: mail };
-  for (const [name, value] of Object.entries(data.traits)) figures[tidy(name.replaceAll("_", " "))] = String(value);
+  for (const [name, value] of Object.entries(data.traits)) figures[label(name)] = String(value);
   $("figures").replaceChildren(...Object.entries(figures).map(([term, told]) => make("div", "", {}, make("dt", term), make("dd", told))));
   const most = Math.max(...data.top_categories.map((each) => each.share), 0.001);
-  bars("tastes", data.top_categories.map((each) => [tidy(each.name), each.share / most, `${number(each.share * 100, 1)} %`]), "Nothing bought yet.");
+  bars("tastes", data.top_categories.map((each) => [each.title, each.share / most, `${number(each.share * 100, 1)} %`]), "Nothing bought yet.");
 }
 
 function bars(id, rows, nothing) {
@@ -30,7 +30,7 @@ export async function interests(user, { signal }) {
   const data = await json(`${path(user)}/interests`, signal);
   const rows = data.items.map((each) => {
     const score = Number(each.stated ?? each.observed);
-    return [tidy(each.name), Math.min(Math.max(score, 0), 1), `${each.stated === null ? "shown" : "told"} ${number(score, 2)}`];
+    return [each.title, Math.min(Math.max(score, 0), 1), `${each.stated === null ? "shown" : "told"} ${number(score, 2)}`];
   });
   bars("interests", rows, "Nothing told or shown yet.");
 }
@@ -138,7 +138,7 @@ const WORDS = { wished: "Loves", dismissed: "Does not want", stated: "Likes", vi
 
 function entry(event) {
   const { kind, data } = event;
-  const lines = (data.lines || []).map((line) => tidy(line.name || line.product_id));
+  const lines = event.titles;
   const more = lines.length > 4 ? ` and ${lines.length - 4} more` : "";
   const told = {
     purchase: lines.slice(0, 4).join(", ") + more,

@@ -68,7 +68,7 @@ def _neighbourhood(routes: APIBlueprint, ports: GatewayPorts) -> None:
         )
         if found is None:
             raise NotFoundError("there is no such node")
-        return found
+        return model.neighbourhood(found)
 
 
 def _trends(routes: APIBlueprint, ports: GatewayPorts) -> None:
