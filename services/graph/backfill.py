@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.graph.compare import Progress, quietly
+from services.graph.folding import Progress, quietly
 from services.graph.handlers import catch_up
 from services.graph.ports import GraphPorts
 from services.graph.rebuild import rebuild

@@ -4,39 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import Any
 
+from services.graph.folding import Folding, Progress, quietly
 from services.graph.ports import GraphPorts
-from shared.bus.port import Position
 from shared.errors import UnavailableError
-from shared.history.port import Entry
-from shared.knowledge.projection import Delta, Row, RowKey, complete, project
-from shared.knowledge.rows import Digests, add, digest
+from shared.knowledge.projection import Row, RowKey, complete
+from shared.knowledge.rows import Digests, digest
 from shared.logs import logger
 
-Progress = Callable[[str, int], None]  # what is being done, and how many entries or rows of it
-Covered = Callable[[Entry], bool]
-
 _SHOWN = 100  # differences that a report spells out
-_STEP = 5_000
 
 _log = logger("graph")
-
-
-def quietly(_: str, __: int) -> None:
-    """Show no progress."""
-
-
-def everything(_: Entry) -> bool:
-    """Cover every entry."""
-    return True
-
-
-def unheeded(_: Entry) -> None:
-    """Do nothing more with an entry."""
 
 
 @dataclass(frozen=True)
@@ -116,18 +99,17 @@ def mend(ports: GraphPorts, shop: str, progress: Progress = quietly) -> None:
     Raises:
         UnavailableError: the graph cannot be read or written.
     """
-    with ports.projecting:
-        found = compare(ports, shop, progress)
-        if found.damage:
-            raise UnavailableError(found.damage)
-        apply_mending(ports, found)
+    _compared(ports, shop, progress, partial(_mended, ports))
 
 
-def apply_mending(ports: GraphPorts, found: Comparison) -> None:
-    """Write and remove what a comparison found to differ; nothing may have been projected since it was made."""
+def _mended(ports: GraphPorts, found: Comparison) -> Comparison:
+    """Write and remove what differs; nothing was projected since the comparison was made."""
+    if found.damage:
+        raise UnavailableError(found.damage)
     if found.count:
         _log.warning("graph.mending", shop=found.shop, differences=found.count)
         ports.knowledge.mend(found.shop, found.put.items(), found.delete)
+    return found
 
 
 def shops(ports: GraphPorts, shop: str | None) -> list[str]:
@@ -153,79 +135,28 @@ def in_bulk() -> Iterator[None]:
             gc.enable()
 
 
-def fold_ledger(
-    ports: GraphPorts,
-    deltas: dict[str, Delta],
-    *,
-    shop: str | None = None,
-    after: int = 0,
-    progress: Progress = quietly,
-    covered: Covered = everything,
-    heed: Callable[[Entry], None] = unheeded,
-) -> int:
-    """Fold the ledger's covered entries into a delta per shop, heeding each; return the last number read."""
-    last = after
-    for count, (last, entry) in enumerate(ports.history.replay(shop, after), 1):  # noqa: B007 (its last is returned)
-        heed(entry)
-        if covered(entry):
-            add(deltas.setdefault(entry.shop, {}), project(entry))
-        if count % _STEP == 0:
-            progress("reading the ledger", count)
-    return last
-
-
 def compare(ports: GraphPorts, shop: str, progress: Progress = quietly) -> Comparison:
-    """Compare one shop's graph with its ledger."""
+    """Compare one shop's graph with its ledger; nobody changes the graph while it is read."""
+    return _compared(ports, shop, progress, lambda found: found)
+
+
+def _compared(ports: GraphPorts, shop: str, progress: Progress, act: Callable[[Comparison], Comparison]) -> Comparison:
+    """Compare, and act upon what was found while the graph still is as it was then."""
     with in_bulk():
-        return _compared(ports, shop, progress)
+        ledger = Folding(ports, ports.knowledge.watermarks(), shop=shop, progress=progress)
+        with ports.projecting:
+            return ports.knowledge.alone(lambda: act(_against_graph(ports, shop, ledger, progress)))
 
 
-def _compared(ports: GraphPorts, shop: str, progress: Progress) -> Comparison:
-    deltas: dict[str, Delta] = {}
-    memory, reach = ports.memory(), Reach()
-    last = fold_ledger(ports, deltas, shop=shop, progress=progress, heed=reach)
-    with ports.projecting:
-        held = ports.knowledge.watermarks()
-        fold_ledger(ports, deltas, shop=shop, after=last, progress=progress, heed=reach)
-        if memory != ports.memory() or reach.beyond(held):
-            deltas.clear()
-            fold_ledger(ports, deltas, shop=shop, progress=progress, covered=within(held))
-        want = dict(complete(deltas.get(shop, {})))
-        comparison = Comparison(shop, digest(want.items()))
-        progress("comparing", len(want))
-        try:
-            _look(ports, want, comparison)
-        except (UnavailableError, RuntimeError) as error:  # a damaged file shows as either
-            comparison.damage = f"the graph cannot be read: {str(error)[:200]}"
+def _against_graph(ports: GraphPorts, shop: str, ledger: Folding, progress: Progress) -> Comparison:
+    want = dict(complete(ledger.up_to(ports.knowledge.watermarks()).get(shop, {})))
+    comparison = Comparison(shop, digest(want.items()))
+    progress("comparing", len(want))
+    try:
+        _look(ports, want, comparison)
+    except (UnavailableError, RuntimeError) as error:  # a damaged file shows as either
+        comparison.damage = f"the graph cannot be read: {str(error)[:200]}"
     return comparison
-
-
-def within(watermarks: Sequence[Position]) -> Covered:
-    """Cover the entries at or under the watermarks; what is beyond is still to come."""
-    held = {(at.log, at.topic, at.partition): at.offset for at in watermarks}
-
-    def covered(entry: Entry) -> bool:
-        origin = entry.origin
-        return origin.offset <= held.get((origin.log, origin.topic, origin.partition), -1)
-
-    return covered
-
-
-class Reach:
-    """How far in their logs the entries lie that were heeded."""
-
-    def __init__(self) -> None:
-        self._last: dict[tuple[str, str, int], Entry] = {}
-
-    def __call__(self, entry: Entry) -> None:
-        """Heed an entry."""
-        place = (entry.origin.log, entry.origin.topic, entry.origin.partition)
-        if place not in self._last or entry.origin.offset > self._last[place].origin.offset:
-            self._last[place] = entry
-
-    def beyond(self, watermarks: Sequence[Position]) -> bool:
-        """Say whether anything lies beyond the watermarks: the log will give it again."""
-        return not all(map(within(watermarks), self._last.values()))
 
 
 def _look(ports: GraphPorts, want: dict[RowKey, Row], comparison: Comparison) -> None:

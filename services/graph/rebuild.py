@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import chain
 
-from services.graph.compare import (
-    Progress,
-    Reach,
-    Report,
-    apply_mending,
-    compare,
-    damage,
-    fold_ledger,
-    in_bulk,
-    mend,
-    quietly,
-    report,
-    shops,
-    verify,
-    within,
-)
+from services.graph.compare import Report, compare, damage, in_bulk, mend, report, shops, verify
 from services.graph.contacts import keep_contact
 from services.graph.erasure import is_forgotten
+from services.graph.folding import Folding, Progress, quietly
 from services.graph.handlers import catch_up
 from services.graph.ports import GraphPorts
 from shared.contracts.events import Kind
 from shared.history.port import Entry
-from shared.knowledge.projection import Delta, Row, RowKey, drain
+from shared.knowledge.projection import Row, RowKey, drain
 from shared.logs import logger
 
 __all__ = ["Report", "rebuild", "repair", "restore", "snapshot", "verify"]
@@ -53,7 +40,8 @@ def repair(ports: GraphPorts, shop: str | None = None, progress: Progress = quie
         if any(one.damage or one.count > _MENDABLE for one in found):
             return rebuild(ports, progress)
         for one in found:
-            apply_mending(ports, one)
+            if one.count:
+                mend(ports, one.shop, progress)
         after = verify(ports, shop, progress)
         return after if after.equal else rebuild(ports, progress)
 
@@ -74,22 +62,12 @@ def rebuild(ports: GraphPorts, progress: Progress = quietly) -> Report:
 
 
 def _rebuilt(ports: GraphPorts, progress: Progress) -> dict[str, str]:
-    deltas: dict[str, Delta] = {}
-    memory, reach = ports.memory(), Reach()
-
-    def heed(entry: Entry) -> None:
-        _keep_contact(ports, entry)
-        reach(entry)
-
-    last = fold_ledger(ports, deltas, progress=progress, heed=heed)
+    ledger = Folding(ports, ports.history.watermarks(), progress=progress, heed=partial(_keep_contact, ports))
     with ports.projecting:
         watermarks = ports.history.watermarks()
-        fold_ledger(ports, deltas, after=last, progress=progress, heed=heed)
-        if memory != ports.memory() or reach.beyond(watermarks):
-            # A person was erased meanwhile, or another worker has recorded what it has yet to put its watermark past.
-            memory = ports.memory()
-            deltas.clear()
-            fold_ledger(ports, deltas, progress=progress, covered=within(watermarks))
+        memory = ports.memory()  # taken first: who is erased while the ledger is read has their rows mended below
+        deltas = ledger.up_to(watermarks)
+        del ledger
         rows = _told(chain.from_iterable(drain(delta) for delta in deltas.values()), progress)
         proved = dict(ports.knowledge.load(rows, watermarks))
         if memory != ports.memory():  # another worker erased while the graph was filled

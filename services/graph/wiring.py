@@ -13,6 +13,7 @@ from services.graph.pacing import Pacing
 from services.graph.ports import GraphPorts
 from services.graph.rebuild import rebuild
 from services.graph.similarity import Refresher
+from services.graph.watch import Watch
 from shared.bus.dispatch import Received, batches
 from shared.bus.port import Subscription, unready
 from shared.contracts.topics import COMMERCE
@@ -47,6 +48,7 @@ class GraphService:
             clock=engines.clock,
             changed=self._changed,
         )
+        self.watch = Watch(self.ports, partial(engines.bus.lag, GROUP, COMMERCE), self._unless_stopping)
         self._subscription: Subscription | None = None
         self._aside: list[threading.Thread] = []
         self._stopping = threading.Event()
@@ -67,6 +69,7 @@ class GraphService:
         self._stopping.set()
         for thread in self._aside:
             thread.join()
+        self.watch.stop()
         if self._subscription is not None:
             self._subscription.stop()
             self.refresher.stop()
@@ -76,8 +79,8 @@ class GraphService:
         return unready([self._subscription] if self._subscription is not None else [])
 
     def progress(self) -> float:
-        """Return seconds since the consumer last made progress; 0 while it is not subscribed yet."""
-        return self._subscription.progress() if self._subscription is not None else 0.0
+        """Return seconds since the consumer last made progress; 0 while it is not subscribed yet, or must wait."""
+        return self._subscription.progress() if self._subscription is not None and not self.watch.busy else 0.0
 
     def _needs_rebuild(self) -> bool:
         return bool(self._engines.knowledge.status().get("needs_rebuild"))
@@ -157,6 +160,7 @@ class GraphService:
         self._subscription = self._engines.bus.subscribe(
             GROUP, COMMERCE, handler, batch=self._engines.settings.graph_batch
         )
+        self.watch.start()
 
     def _changed(self, shops: frozenset[str], _: frozenset[tuple[str, str]]) -> None:
         self.pacing.changed(shops)

@@ -7,9 +7,9 @@ import hashlib
 import json
 import shutil
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -22,6 +22,8 @@ from shared.knowledge.reading import Reading
 from shared.knowledge.rows import Digests, Row, RowKey, digest
 from shared.knowledge.statements import statements
 from shared.knowledge.writing import Writing, put_watermarks
+
+T = TypeVar("T")
 
 _CURRENT = "CURRENT"
 _LOADING_MB = 512  # least buffer pool while filling in bulk: a copy of a million edges does not fit in half of it
@@ -246,6 +248,13 @@ class LadybugKnowledge(Reading, Writing):
             except DamagedError as error:
                 raise InvalidInputError(f"the snapshot cannot be opened: {error}") from error
             self.engine.switch(generation)
+
+    def alone(self, act: Callable[[], T]) -> T:
+        """Return what comes of an act: only this process writes, and its own lock keeps the projection waiting."""
+        return act()
+
+    def sweep(self) -> None:
+        """Do nothing: opening has swept."""
 
     def close(self) -> None:
         """Let go of the files."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from shared.bus.port import Position
 from shared.errors import UnavailableError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from shared.knowledge.port import Derived
     from shared.knowledge.rows import Delta
 
+T = TypeVar("T")
 _BATCH = 5_000  # rows that one transaction fills in
 
 
@@ -40,9 +42,24 @@ class Neo4jKnowledge(Reading, Writing):
         persistently(lambda: Writing.apply(self, delta, watermarks))
 
     def mend(self, shop: str, put: Iterable[tuple[RowKey, Row]], delete: Iterable[RowKey]) -> None:
-        """Write and remove exact rows of a shop, in one transaction."""
+        """Write and remove exact rows of a shop, in one transaction: that of `alone`, if there is one."""
         rows, keys = list(put), list(delete)
-        persistently(lambda: Writing.mend(self, shop, rows, keys))
+        if self.engine.is_alone:
+            Writing.mend(self, shop, rows, keys)
+        else:
+            persistently(lambda: Writing.mend(self, shop, rows, keys))
+
+    def alone(self, act: Callable[[], T]) -> T:
+        """Return what comes of an act, while which no other process moves a watermark (see the port)."""
+        return persistently(partial(self._alone, act))
+
+    def _alone(self, act: Callable[[], T]) -> T:
+        with self.engine.alone():
+            return act()
+
+    def sweep(self) -> None:
+        """Remove generations that count no more: whoever removed them was interrupted, or never came to it."""
+        self.engine.sweep()
 
     def refresh(self, shop: str, derived: Derived) -> None:
         """Replace a shop's derived edges and popularity."""

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import neo4j
@@ -22,6 +22,7 @@ _OPTIONS: dict[str, Any] = {
     "notifications_min_severity": "OFF",
     "user_agent": "tastegraph",
 }
+T = TypeVar("T")
 _DATABASE = "neo4j"
 _MADE_MEANWHILE = "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists"  # by a process that began with us
 _DEFECTS = ("Neo.ClientError.Statement.",)
@@ -92,6 +93,11 @@ class Connection:
         for text in texts:
             persistently(partial(self._do, text))
 
+    def names_of_indexes(self) -> list[str]:
+        """Return what the database's indexes are called."""
+        with self.session(writes=False) as session:
+            return [str(row["name"]) for row in session.run("SHOW INDEXES YIELD name")]
+
     def _do(self, text: str) -> None:
         with self.session(writes=True) as session:
             session.run(neo4j.Query(text)).consume()
@@ -112,19 +118,16 @@ class Connection:
             return self._driver
 
 
-def persistently(act: Callable[[], None], attempts: int = 6) -> None:
-    """Do what is harmless twice, again and again while others are in the way.
+def persistently(act: Callable[[], T], attempts: int = 6) -> T:
+    """Return what comes of what is harmless twice, done again and again while others are in the way.
 
     Raises:
         ContendedError: they were, each time.
     """
     pause = threading.Event()
-    for attempt in range(attempts):
+    for attempt in range(attempts - 1):
         try:
-            act()
+            return act()
         except ContendedError:
-            if attempt == attempts - 1:
-                raise
             pause.wait(0.02 * 2**attempt)
-        else:
-            return
+    return act()

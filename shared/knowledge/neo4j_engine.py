@@ -12,11 +12,12 @@ import neo4j
 
 from shared.errors import UnavailableError
 from shared.knowledge.neo4j_driver import Connection, ContendedError, answering, persistently
-from shared.knowledge.neo4j_text import creation_of, removal, schema, text_of
+from shared.knowledge.neo4j_text import creation_of, generations_in, removal, schema, text_of
 
 FORMAT = 2
 _READ_SECONDS = 10.0
 _WRITE_SECONDS = 120.0
+_ALONE_SECONDS = 600.0  # comparing reads the whole of a shop
 _BULK = 5_000  # edges that one statement creates
 
 
@@ -60,8 +61,35 @@ class Neo4jEngine:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Open this thread's write transaction, in the generation that counts now; an error inside undoes all of it."""
+        if self.is_alone:
+            yield  # kept with all that is done alone
+            return
         with self._transaction_in(None):
             yield
+
+    @property
+    def is_alone(self) -> bool:
+        """Say whether this thread has the graph for itself."""
+        return bool(getattr(self._local, "alone", False))
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Open this thread's transaction and let nobody else move a watermark until it ends.
+
+        Raises:
+            ContendedError: a generation was switched to, or a partition begun, just now.
+        """
+        with self._transaction_in(None, _ALONE_SECONDS):
+            self.run("hold_watermarks")
+            if self._read_pointer() != self._pointer:
+                raise ContendedError("the graph was rebuilt just now")
+            held, self._local.alone = self._places(), True
+            try:
+                yield
+            finally:
+                self._local.alone = False
+            if self._places() != held:
+                raise ContendedError("a partition was begun just now")
 
     @contextlib.contextmanager
     def filling(self, generation: int) -> Iterator[None]:
@@ -125,10 +153,16 @@ class Neo4jEngine:
             self.run("hold_watermarks")
             if not self.run("switch_generation", {"number": generation, "format": FORMAT}):
                 raise UnavailableError("another process has rebuilt the graph meanwhile")
-        old, counts = self._pointer, self.pointer()
+        self.pointer()
         time.sleep(self.remembers * 1.5)  # readers elsewhere still look at the old one
-        if old is not None and old.number != counts.number:
-            self.remove(old.number)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Remove every generation before the one that counts: none of them can ever count again."""
+        counts = self.pointer().number
+        for number in generations_in(self.connection.names_of_indexes()):
+            if number < counts:
+                self.remove(number)
 
     def remove(self, generation: int) -> None:
         """Remove a generation that does not count."""
@@ -139,13 +173,13 @@ class Neo4jEngine:
         self.connection.close()
 
     @contextlib.contextmanager
-    def _transaction_in(self, generation: int | None) -> Iterator[None]:
+    def _transaction_in(self, generation: int | None, seconds: float = _WRITE_SECONDS) -> Iterator[None]:
         if getattr(self._local, "transaction", None) is not None:
             raise RuntimeError("a transaction is open in this thread already")
         number = self.pointer().number if generation is None else generation
         with (
             self.connection.session(writes=True) as session,
-            session.begin_transaction(timeout=_WRITE_SECONDS) as transaction,
+            session.begin_transaction(timeout=seconds) as transaction,
         ):
             self._local.transaction, self._local.generation = transaction, number
             self._local.looks_again = generation is None
@@ -154,6 +188,9 @@ class Neo4jEngine:
                 transaction.commit()
             finally:
                 self._local.transaction = None
+
+    def _places(self) -> set[tuple[str, str, int]]:
+        return {(row["log"], row["topic"], row["partition"]) for row in self.run("watermarks")}
 
     def _generation(self) -> int:
         """Return where this thread reads."""

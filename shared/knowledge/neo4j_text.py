@@ -6,13 +6,14 @@ Community has one database, so a generation is a set of labels: what is `:User` 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from shared.knowledge.statements import statements
 from shared.knowledge.tables import DERIVED, EDGES, NODES, TABLES, DerivedTable, Table
 
 LABELS = (*(node.label for node in NODES), "Watermark")
+_OF_A_GENERATION = re.compile(r"_g(\d+)(?:_shop|_id)?$")
 _LABEL = re.compile(rf":({'|'.join(LABELS)})\b")
 _CREATES_EDGE = re.compile(r"CREATE \(a\)-\[:(?P<type>\w+)(?: \{(?P<properties>.*)\})?\]->\(b\)")
 _FINDS_EDGES = re.compile(
@@ -69,6 +70,12 @@ def removal(generation: int) -> Iterator[str]:
     for node in NODES:
         yield f"DROP INDEX {node.kind}_g{generation}_shop IF EXISTS"
     yield f"DROP INDEX user_g{generation}_id IF EXISTS"
+
+
+def generations_in(indexes: Iterable[str]) -> list[int]:
+    """Return the numbers of the generations that these indexes are of; the last step of a removal drops the last."""
+    found = (_OF_A_GENERATION.search(name) for name in indexes)
+    return sorted({int(one[1]) for one in found if one})
 
 
 def _in(text: str, generation: int) -> str:

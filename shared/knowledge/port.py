@@ -5,9 +5,9 @@ Only the graph service holds a `KnowledgeWriter`; everyone else holds a `Knowled
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from shared.bus.port import Position
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from shared.knowledge.hindsight import Hindsight
     from shared.knowledge.insight import Fitted, Insight, Neighbour, Neighbourhood, Parameters, Product, Profile
     from shared.knowledge.projection import Delta, Row, RowKey
+
+T = TypeVar("T")
 
 
 class KnowledgeReader(Protocol):
@@ -132,6 +134,18 @@ class KnowledgeWriter(KnowledgeReader, Protocol):
         Raises:
             UnavailableError: the proof failed, or the engine did; the old generation stays.
         """
+
+    def alone(self, act: Callable[[], T]) -> T:
+        """Return what comes of an act, while which nobody else changes the graph; its mends are kept together.
+
+        What is read within is one state of the graph. The act may be done again from its beginning.
+
+        Raises:
+            UnavailableError: others were in the way again and again, or the engine does not answer; nothing was kept.
+        """
+
+    def sweep(self) -> None:
+        """Remove what interrupted rebuilds have left."""
 
     def purchases(self, shop: str) -> PurchaseMatrix:
         """Return every purchase of a shop, for refreshing neighbours."""

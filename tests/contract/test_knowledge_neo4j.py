@@ -17,6 +17,7 @@ from shared.errors import ConflictError, TransientError, UnavailableError, Usage
 from shared.history.port import Entry
 from shared.knowledge.neo4j import Neo4jKnowledge
 from shared.knowledge.neo4j_driver import ContendedError
+from shared.knowledge.neo4j_text import generations_in
 from shared.knowledge.projection import complete, digest, fold
 
 pytestmark = pytest.mark.servers
@@ -159,6 +160,56 @@ def test_a_rebuild_that_another_overtook_does_not_count(opened):
     with pytest.raises(UnavailableError, match="another process"):
         slow.engine.switch(generation)
     assert quick.watermarks() == [at(0)]
+
+
+def test_what_interrupted_rebuilds_have_left_is_swept(opened, empty_neo4j_url):
+    one = opened()
+    one.load(complete(fold(batches(0, 1)[0])), [at(0)])
+    left = one.engine.fresh()
+    one._fill(left, complete(fold(batches(1, 1)[0])))  # and then its process was killed
+    opened().load(complete(fold(batches(0, 1)[0])), [at(0)])
+    labels = {row["label"] for row in in_the_graph(empty_neo4j_url, "MATCH (n) UNWIND labels(n) AS label RETURN label")}
+    assert {"Generation", f"g{left + 1}"} == {label.rpartition("_")[2] for label in labels}
+    assert [left + 1] == generations_in(one.engine.connection.names_of_indexes())
+    assert digest(complete(fold(batches(0, 1)[0]))) == digest(one.rows("s"))
+
+
+def test_who_has_the_graph_alone_mends_what_nobody_changes_meanwhile(opened):
+    first, second = batches(0, 2)
+    one, other = opened(), opened()
+    offered(one, first, at(0))
+    order = []
+
+    def write() -> None:
+        offered(other, second, at(1))
+        order.append("written")
+
+    def mend() -> None:
+        writing.start()
+        writing.join(1.0)
+        one.mend("s", list(one.rows("s"))[:1], [])
+        order.append("mended")
+
+    writing = threading.Thread(target=write)
+    one.alone(mend)
+    writing.join()
+    assert ["mended", "written"] == order
+    assert digest(complete(fold([*first, *second]))) == digest(one.rows("s"))
+
+
+def test_what_was_done_alone_is_done_again_if_a_partition_was_begun_meanwhile(opened):
+    one, other = opened(), opened()
+    offered(one, batches(0, 1)[0], at(0))
+    seen = []
+
+    def look() -> int:
+        if not seen:
+            offered(other, batches(1, 1)[0], at(0, 1))
+        seen.append(len(one.watermarks()))
+        return seen[-1]
+
+    assert 2 == one.alone(look)
+    assert 2 == len(seen)
 
 
 def test_an_edge_cannot_stand_twice(opened, empty_neo4j_url):
