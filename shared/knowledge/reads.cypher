@@ -45,7 +45,7 @@ WHERE size(e.times) > 0 AND e.refunded < e.quantity
 WITH s, 2.718281828459045 ^ ((e.times[-1] - $at) / $fade) AS strength
 ORDER BY strength DESC, s.id LIMIT 100
 MATCH (s)-[b:BOUGHT_WITH]->(:Product)
-RETURN b.product AS id, sum(b.score * strength) AS weight, collect(s.id) AS sources, collect(b.score * strength) AS scores, collect(b.support) AS supports
+RETURN b.product AS id, sum(round(b.score * strength * 1000000000, 0)) / 1000000000 AS weight, collect(s.id) AS sources, collect(b.score * strength) AS scores, collect(b.support) AS supports
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- beside_then: As `beside`, from what the user had bought by a moment, that itself not left out.
@@ -54,21 +54,21 @@ WHERE e.times[-size(e.times)] <= $at
 WITH s, 2.718281828459045 ^ ((e.times[-size(e.times)] - $at) / $fade) AS strength
 ORDER BY strength DESC, s.id LIMIT 100
 MATCH (s)-[b:BOUGHT_WITH]->(:Product)
-RETURN b.product AS id, sum(b.score * strength) AS weight, collect(s.id) AS sources, collect(b.score * strength) AS scores, collect(b.support) AS supports
+RETURN b.product AS id, sum(round(b.score * strength * 1000000000, 0)) / 1000000000 AS weight, collect(s.id) AS sources, collect(b.score * strength) AS scores, collect(b.support) AS supports
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- taste: Products that the most similar users (15 are kept) bought and the user did not, the most shared first.
 MATCH (u:User {uid: $uid})-[s:SIMILAR_TO]->(v:User)
 MATCH (v)-[e:PURCHASED]->(p:Product)
 WHERE size(e.times) > 0 AND e.refunded < e.quantity AND NOT EXISTS { MATCH (u)-[o:PURCHASED]->(p) WHERE o.refunded < o.quantity }
-RETURN p.id AS id, sum(s.score) AS weight, count(*) AS support
+RETURN p.id AS id, sum(round(s.score * 1000000, 0)) / 1000000 AS weight, count(*) AS support
 ORDER BY weight DESC, id LIMIT 200;
 
 -- taste_then: As `taste`, with what those had bought by a moment, the user's own not left out.
 MATCH (u:User {uid: $uid})-[s:SIMILAR_TO]->(v:User)
 MATCH (v)-[e:PURCHASED]->(p:Product)
 WHERE e.times[-size(e.times)] <= $at
-RETURN p.id AS id, sum(s.score) AS weight, count(*) AS support
+RETURN p.id AS id, sum(round(s.score * 1000000, 0)) / 1000000 AS weight, count(*) AS support
 ORDER BY weight DESC, id LIMIT 800;
 
 -- popular_within: Products popular in what a user is interested in, the most popular first.

@@ -72,7 +72,7 @@ class Writing:
                 self._put(table, puts.get(table.kind, {}))
 
     def purchases(self, shop: str) -> PurchaseMatrix:
-        """Return every purchase of a shop, for refreshing neighbours."""
+        """Return every purchase of a shop, for refreshing neighbours; in one order, whatever the engine's own is."""
         users: dict[str, int] = {}
         products: dict[str, int] = {}
         found: list[tuple[int, int, int]] = []
@@ -81,7 +81,11 @@ class Writing:
             product = products.setdefault(row["target"], len(products))
             found += [(user, product, at) for at in row["times"] or ()]
         columns = np.array(found, dtype=np.int64).reshape(-1, 3)
-        return PurchaseMatrix(list(users), list(products), columns[:, 0], columns[:, 1], columns[:, 2])
+        user_index, product_index = _sorted_index(users)[columns[:, 0]], _sorted_index(products)[columns[:, 1]]
+        order = np.lexsort((columns[:, 2], product_index, user_index))
+        return PurchaseMatrix(
+            sorted(users), sorted(products), user_index[order], product_index[order], columns[order, 2]
+        )
 
     def abouts(self, shop: str) -> Mapping[str, Sequence[str]]:
         """Return, per product, the interest ids it is about (its category and their parents, brand, tags)."""
@@ -179,6 +183,14 @@ def put_watermarks(engine: Engine, watermarks: Sequence[Position]) -> None:
     """Write watermarks as they are given."""
     if watermarks:
         engine.run("put_watermarks", {"rows": _watermark_rows(watermarks)})
+
+
+def _sorted_index(names: Mapping[str, int]) -> np.ndarray:
+    """Return where each name, by the number that it has, stands among all of them in order."""
+    places = np.zeros(len(names), dtype=np.int64)
+    for place, name in enumerate(sorted(names)):
+        places[names[name]] = place
+    return places
 
 
 def _watermark_rows(watermarks: Sequence[Position]) -> list[dict[str, Any]]:
