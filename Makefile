@@ -8,6 +8,10 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_HOUSEHOLDS ?= 20
+SEED ?= 1
+SECONDS ?= 60
+CONTROL ?=
+ONLY ?=
 
 ##@ First steps
 
@@ -62,6 +66,10 @@ engines: $(VENV)/.dev ## Install and start Kafka, Neo4j, MongoDB's protocol, Red
 .PHONY: engines-down
 engines-down: ## End exactly the servers that `make engines` started
 	@PYTHONPATH=tests $(BIN)/python -m servers down
+
+.PHONY: chaos
+chaos: $(VENV)/.dev ## Harm the whole system at random under load, and judge it (SECONDS=60 SEED=1; CONTROL=1 must fail)
+	@PYTHONPATH=tests $(BIN)/python -m chaos --seconds $(SECONDS) --seed $(SEED) $(if $(CONTROL),--control) $(if $(ONLY),--only $(ONLY))
 
 ##@ Deployment
 

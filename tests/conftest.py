@@ -24,6 +24,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
+def install_server() -> Callable[[str], None]:
+    """Install a server for a test that starts it by itself; without it the test is skipped, and in CI it fails."""
+
+    def install(name: str) -> None:
+        try:
+            SERVERS[name].install()
+        except MissingToolError as error:
+            _missing(name, error)
+
+    return install
+
+
+def _missing(name: str, error: MissingToolError) -> None:
+    MISSING[name] = str(error)
+    if "CI" in os.environ:
+        pytest.fail(f"{name} is wanted, and {error}")
+    pytest.skip(f"{name}: {error}")
+
+
+@pytest.fixture(scope="session")
 def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
     """Start one more server of a kind, for a test that will do it harm: `start_server("kafka")`."""
     with ExitStack() as running:
@@ -33,10 +53,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
             try:
                 server = SERVERS[name].start(home, **options)
             except MissingToolError as error:
-                MISSING[name] = str(error)
-                if "CI" in os.environ:
-                    pytest.fail(f"{name} is wanted, and {error}")
-                pytest.skip(f"{name}: {error}")
+                _missing(name, error)
             running.callback(server.stop)
             return server
 
