@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from services.embedded.preparing import Job, is_large
 from services.graph.handlers import catch_up
 from services.graph.ports import GraphPorts
 from services.graph.rebuild import repair, verify
@@ -26,8 +27,8 @@ from shared.knowledge.ladybug import LadybugKnowledge
 from shared.objects.files import FileObjects
 
 ROOT = Path(__file__).parents[2]
-PURCHASES, KILLS = 4_000, 30
-GOOD = PURCHASES - PURCHASES // 100  # every hundredth has a currency that there is not
+KILLS = 15  # of each import
+SIZES = {"a large file, which fills the graph at its end": 4_000, "a small one, which is merged into it": 1_800}
 _PATIENCE = 60.0
 
 
@@ -111,24 +112,29 @@ def imported(file: Path, data: Path, kills: int) -> tuple[dict, dict, set[int]]:
     return counts, answer("graph", "verify", "--data", data, "--json"), taken_up
 
 
+def good(purchases: int) -> int:
+    return purchases - purchases // 100  # every hundredth has a currency that there is not
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_an_import_killed_thirty_times_leaves_the_same_graph_as_a_quiet_one(tmp_path):
-    file = tmp_path / "purchases.ndjson"
-    file.write_text("".join(json.dumps(purchase(number)) + "\n" for number in range(PURCHASES)))
-    rounds = {"one": KILLS // 2, "other": KILLS // 2, "quiet": 0}
-
+    runs = {}
     with ThreadPoolExecutor(2) as pool:
-        runs = {name: pool.submit(imported, file, tmp_path / name, kills) for name, kills in rounds.items()}
-    first, expected, _ = runs.pop("quiet").result()
+        for name, size in SIZES.items():
+            file = tmp_path / f"{size}.ndjson"
+            file.write_text("".join(json.dumps(purchase(number)) + "\n" for number in range(size)))
+            assert name.startswith("a large") == is_large(Job("s", "purchases", file, {}, {}))
+            kinds = {"killed": KILLS, "quiet": 0}
+            runs[size] = [pool.submit(imported, file, tmp_path / f"{kind}-{size}", n) for kind, n in kinds.items()]
 
-    assert (GOOD, 3 * GOOD, True) == (first["accepted"], first["lines"], expected["equal"])
-    assert list(range(1, PURCHASES + 1, 100)) == rejected(first)
-    for last, report, taken_up in (each.result() for each in runs.values()):
+    for size, (killed, quiet) in runs.items():
+        (last, report, taken_up), (first, expected, _) = killed.result(), quiet.result()
+        assert (good(size), 3 * good(size), True) == (first["accepted"], first["lines"], expected["equal"])
+        assert list(range(1, size + 1, 100)) == rejected(first) == rejected(last)
         assert any(taken_up), "the kills never came while the import was under way"
-        assert (GOOD, 0) == (last["accepted"] + last["duplicates"], last["conflicts"])
+        assert (good(size), 0) == (last["accepted"] + last["duplicates"], last["conflicts"])
         assert 3 * last["accepted"] == last["lines"]
-        assert rejected(first) == rejected(last)
         assert (True, expected["ledger"]) == (report["equal"], report["ledger"])
 
 
