@@ -13,6 +13,7 @@ from services.graph.pacing import Pacing
 from services.graph.ports import GraphPorts
 from services.graph.rebuild import rebuild
 from services.graph.similarity import Refresher
+from services.graph.tidying import Tidier
 from services.graph.watch import Watch
 from shared.bus.dispatch import Received, batches
 from shared.bus.port import Subscription, unready
@@ -35,6 +36,7 @@ class GraphService:
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
         self.refresher = Refresher(engines.knowledge, engines.clock, engines.settings.refresh_seconds)
+        self.tidier = Tidier(engines.history)
         self.pacing = Pacing(
             self.refresher.touch,
             partial(engines.bus.lag, GROUP, COMMERCE),
@@ -58,6 +60,7 @@ class GraphService:
 
         So is one that a killed process left behind the ledger, in the middle of a backfill.
         """
+        self.tidier.start()
         if (self._needs_rebuild() or backfill.was_left(self.ports)) and self._engines.history.shops():
             self._in_background(self._make_good_then_subscribe)
         else:
@@ -73,6 +76,7 @@ class GraphService:
         if self._subscription is not None:
             self._subscription.stop()
             self.refresher.stop()
+        self.tidier.stop()
 
     def unready(self) -> str | None:
         """Return what keeps the consumer from its work, or none: a graph that is being rebuilt, say."""

@@ -71,6 +71,10 @@ class MongoAnalytics:
         found.sort(key=lambda row: str(row[0]), reverse=True)
         return by_period([trend_row(row) for row in found[: bounded(query.limit)]])
 
+    def tidy(self) -> bool:
+        """Do nothing: the server counts from the ledger's own documents."""
+        return False
+
     def prices(self, shop: str, product_id: str, limit: int = 500) -> list[PricePoint]:
         """Return how a product's price moved: the latest points where it changed, in each currency, oldest first.
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from shared.bus.port import Position
-from shared.contracts.events import InterestKind, Kind
-from shared.history.derive import Expression, Line, Listing, Refund, Row, Shelf, derive, price_of
+from shared.clock import Clock, SystemClock, to_ms
+from shared.contracts.events import Kind
+from shared.history import sheets_sqlite
+from shared.history.derive import Expression, Line, Listing, Refund, Row, Shelf, derive
 from shared.history.port import Entry, Page, PricePoint, TrendQuery, TrendRow
 from shared.history.store import Store
 from shared.history.tokens import page_bound, place_in, token_for
-from shared.history.trending import bounded, by_period, key_of, trend_row
+from shared.history.trending import bounded, by_period, trend_row
+from shared.history.trends_by_sheet import SheetTrends
+from shared.history.trends_sqlite import counted
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS lines (
@@ -68,41 +73,6 @@ _INSERTS: Mapping[type[Row], str] = {
     " SET rank = excluded.rank, at = excluded.at, id = excluded.id, levels = excluded.levels"
     " WHERE (excluded.rank, excluded.at, excluded.id, excluded.levels) > (rank, at, id, levels)",
 }
-_PERIODS = {"day": "day", "week": "date(day, 'weekday 0', '-6 days')", "month": "substr(day, 1, 7) || '-01'"}
-# A refund counts on the day of its purchase; of several lines with the product, the first one's price is owed.
-_SOLD = """
-WITH sold AS (
-    SELECT purchase_id, user_id, product_id, day, quantity, spend, currency
-    FROM lines AS l WHERE l.shop = :shop {within}
-    UNION ALL
-    SELECT l.purchase_id, l.user_id, l.product_id, l.day, -r.quantity,
-        -coalesce(r.amount, price_of(l.unit_price, r.quantity, l.currency)),
-        CASE WHEN r.amount IS NULL THEN l.currency ELSE r.currency END
-    FROM {refunded} ON r.shop = l.shop AND r.purchase_id = l.purchase_id AND r.product_id = l.product_id
-    WHERE r.shop = :shop AND l.shop = :shop AND l.number = (
-        SELECT min(f.number) FROM lines AS f
-        WHERE f.shop = :shop AND f.purchase_id = r.purchase_id AND f.product_id = r.product_id
-    ) {within}
-)
-SELECT {start} AS start, {key} AS key, count(DISTINCT purchase_id), sum(quantity), sum(spend) AS revenue, currency,
-    count(DISTINCT user_id), NULL
-FROM sold {join} WHERE :key IS NULL OR {key} = :key
-GROUP BY 1, 2, currency ORDER BY start DESC, revenue DESC, key, currency LIMIT :limit
-"""
-# SQLite joins in the order written: a shop has fewer refunds than lines, but one user or one product has few lines.
-_REFUNDED_IN_SHOP = "refunds AS r CROSS JOIN lines AS l"
-_REFUNDED_BY_LINES = "lines AS l CROSS JOIN refunds AS r"
-_KEYS = {"total": ("'total'", ""), "product": ("product_id", "")}
-_KEYS["category"] = (
-    "level.value",
-    "JOIN shelves AS s ON s.shop = :shop AND s.product_id = sold.product_id JOIN json_each(s.levels) AS level",
-)
-_EXPRESSED = """
-SELECT {start} AS start, name AS key, count(*) AS expressed, 0, 0, '', count(DISTINCT user_id), avg(score)
-FROM expressions AS l
-WHERE l.shop = :shop AND name IS NOT NULL AND kind != :dismissed AND (:key IS NULL OR name = :key) {within}
-GROUP BY 1, 2 ORDER BY start DESC, expressed DESC, key LIMIT :limit
-"""
 _PRICES = """
 WITH points AS (
     SELECT at, price, currency, 'catalogue' AS source FROM listings
@@ -115,6 +85,8 @@ WITH points AS (
 SELECT at, price, currency, source FROM moves WHERE before IS NULL OR before != price
 ORDER BY at DESC, source DESC, price DESC LIMIT :limit
 """
+_QUIET_MS = 10_000  # days that change all the time are read from their rows instead
+_DAYS_AT_ONCE = 4  # packed in one transaction, so that recording need not wait long
 _MENTIONS = """(
     SELECT 'purchase' AS of_kind, purchase_id AS of_id FROM lines INDEXED BY lines_by_product
     WHERE shop = :shop AND product_id = :product
@@ -128,14 +100,15 @@ WHERE shop = :shop AND data IS NOT NULL {conditions} ORDER BY at DESC, seq DESC 
 """
 
 
-def insert(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
-    """Add what new entries say, inside the caller's transaction; to be called once for each entry."""
+def insert(connection: sqlite3.Connection, entries: Sequence[Entry], now: int) -> None:
+    """Add what new entries say at a moment (ms), inside the caller's transaction; to be called once for each entry."""
     rows: dict[type[Row], list[Row]] = {table: [] for table in _INSERTS}
     for entry in entries:
         for row in derive(entry):
             rows[type(row)].append(row)
     for table, statement in _INSERTS.items():
         connection.executemany(statement, rows[table])
+    sheets_sqlite.touch(connection, chain.from_iterable(rows.values()), now)
 
 
 def forget(connection: sqlite3.Connection, shop: str, user_id: str, before_ms: int) -> None:
@@ -144,6 +117,7 @@ def forget(connection: sqlite3.Connection, shop: str, user_id: str, before_ms: i
     What a purchase told about where a product stands is the product's, and stays without the purchase's id.
     """
     whose = {"shop": shop, "user": user_id, "before": before_ms}
+    sheets_sqlite.touch_user(connection, whose)
     connection.execute(
         "UPDATE shelves SET id = '' WHERE shop = :shop AND rank = 0 AND (product_id, id) IN ("
         "SELECT product_id, purchase_id FROM lines WHERE shop = :shop AND user_id = :user AND at < :before)",
@@ -154,13 +128,16 @@ def forget(connection: sqlite3.Connection, shop: str, user_id: str, before_ms: i
             f"DELETE FROM {table} WHERE shop = :shop AND user_id = :user AND at < :before",  # noqa: S608 (own names)
             whose,
         )
+    sheets_sqlite.unname(connection, whose)
 
 
 class SqliteAnalytics:
     """Implements `shared.history.port.Analytics`. Thread-safe."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock | None = None) -> None:
         self._store = store
+        self._clock = clock or SystemClock()
+        self._by_sheet = SheetTrends()
 
     def timeline(
         self,
@@ -196,19 +173,22 @@ class SqliteAnalytics:
         Raises:
             UnavailableError: the file does not answer.
         """
-        within = "".join(
-            part
-            for part, given in (
-                (" AND l.user_id = :user", query.user_id),
-                (" AND l.at >= :since", query.since),
-                (" AND l.at < :until", query.until),
-                (" AND l.product_id = :key", query.key if query.by == "product" else None),
-            )
-            if given is not None
-        )
-        self._store.read().create_function("price_of", 3, price_of, deterministic=True)
-        rows = self._store.rows(_trend_sql(query, within), _trend_values(query))
+        few_rows = query.user_id is not None or (query.by == "product" and query.key is not None)
+        with self._store.snapshot() as db:
+            rows = counted(db, query) if few_rows else self._by_sheet.counted(db, query)
         return by_period([trend_row(row) for row in rows])
+
+    def tidy(self) -> bool:
+        """Pack some of the days that have fallen quiet, so that counting them is quick; say whether there are more.
+
+        Raises:
+            UnavailableError: nothing was packed.
+        """
+        quiet = to_ms(self._clock.now()) - _QUIET_MS
+        if not sheets_sqlite.any_stale(self._store.read(), quiet):
+            return False
+        with self._store.write() as db:
+            return sheets_sqlite.pack_stale(db, quiet, _DAYS_AT_ONCE) == _DAYS_AT_ONCE
 
     def prices(self, shop: str, product_id: str, limit: int = 500) -> list[PricePoint]:
         """Return how a product's price moved: the latest points where it changed, in each currency, oldest first.
@@ -229,28 +209,6 @@ def _timeline_conditions(asked: Mapping[str, Any]) -> str:
         "AND (at, seq) < (:at, :seq)": asked["at"] is not None,
     }
     return " ".join(condition for condition, given in conditions.items() if given)
-
-
-def _trend_sql(query: TrendQuery, within: str) -> str:
-    start = _PERIODS[query.period]
-    if query.by == "interest":
-        return _EXPRESSED.format(start=start, within=within)
-    key, join = _KEYS[query.by]
-    few_lines = query.user_id is not None or (query.by == "product" and query.key is not None)
-    refunded = _REFUNDED_BY_LINES if few_lines else _REFUNDED_IN_SHOP
-    return _SOLD.format(start=start, within=within, key=key, join=join, refunded=refunded)
-
-
-def _trend_values(query: TrendQuery) -> dict[str, Any]:
-    return {
-        "shop": query.shop,
-        "user": query.user_id,
-        "since": query.since,
-        "until": query.until,
-        "key": key_of(query),
-        "dismissed": InterestKind.DISMISSED.value,
-        "limit": bounded(query.limit),
-    }
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

@@ -107,7 +107,7 @@ class SqliteLedger:
         with self._store.write() as db:
             outcomes = [_record(db, entry, seen_at) for entry in entries]
             new = [entry for entry, outcome in zip(entries, outcomes, strict=True) if outcome is Outcome.NEW]
-            analytics_sqlite.insert(db, new)
+            analytics_sqlite.insert(db, new, seen_at)
             db.executemany(_ADVANCE, [_place(position) for position in watermarks])
         return outcomes
 

@@ -162,6 +162,9 @@ class Analytics(Protocol):
     def prices(self, shop: str, product_id: str, limit: int = 500) -> list[PricePoint]:
         """Return how a product's price moved: the points where it changed, oldest first."""
 
+    def tidy(self) -> bool:
+        """Do a little of what makes later answers quick, never different; say whether there is more to do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:

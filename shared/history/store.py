@@ -12,8 +12,9 @@ from typing import Any
 
 from shared.errors import UnavailableError
 
-_FORMAT = 1
+_FORMAT = 2
 _BUSY_SECONDS = 5.0
+_NO_UPGRADES: Mapping[int, str] = {}
 _MISUSE = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE, sqlite3.SQLITE_MISMATCH})
 _SETTINGS = (
     "PRAGMA page_size=8192",  # of a new file
@@ -59,7 +60,8 @@ class Store:
         UnavailableError: the file is damaged, of a newer format, or cannot be written.
     """
 
-    def __init__(self, path: Path, schema: Sequence[str]) -> None:
+    def __init__(self, path: Path, schema: Sequence[str], upgrades: Mapping[int, str] = _NO_UPGRADES) -> None:
+        """Open a file, or make it; `upgrades` tell what a file of an older format needs beside the schema, once."""
         self._path = path
         self._lock = threading.RLock()
         self._opening = threading.Lock()
@@ -67,7 +69,7 @@ class Store:
         self._open: weakref.WeakSet[_Connection] = weakref.WeakSet()
         self._closed = False
         try:
-            self._writer = self._prepared(schema)
+            self._writer = self._prepared(schema, upgrades)
         except UnavailableError:
             self.close()
             raise
@@ -96,6 +98,21 @@ class Store:
         """
         with answering("reading"):
             return self.read().execute(sql, parameters).fetchall()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Give this thread's connection for reading, for questions that must all see the same; not to be nested.
+
+        Raises:
+            UnavailableError: the file does not answer.
+        """
+        db = self.read()
+        with answering("reading"):
+            db.execute("BEGIN")
+            try:
+                yield db
+            finally:
+                db.execute("ROLLBACK")
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -136,16 +153,17 @@ class Store:
             connection.execute(setting)
         return connection
 
-    def _prepared(self, schema: Sequence[str]) -> sqlite3.Connection:
+    def _prepared(self, schema: Sequence[str], upgrades: Mapping[int, str]) -> sqlite3.Connection:
         with answering(f"opening {self._path.name}"):
             connection = self._connect()
             connection.execute("PRAGMA cache_size=-32768")
             connection.execute("BEGIN IMMEDIATE")
             (made,) = connection.execute("PRAGMA user_version").fetchone()
-            if made not in {0, _FORMAT}:
+            if made > _FORMAT:
                 raise UnavailableError(f"the history's file has format {made}; this version reads {_FORMAT}")
+            script = (*schema, *(upgrades[old] for old in range(made, _FORMAT) if made and old in upgrades))
             connection.execute("ROLLBACK")
             connection.executescript(
-                "\n".join(("BEGIN IMMEDIATE;", *schema, f"PRAGMA user_version={_FORMAT};", "COMMIT;"))
+                "\n".join(("BEGIN IMMEDIATE;", *script, f"PRAGMA user_version={_FORMAT};", "COMMIT;"))
             )
             return connection
