@@ -57,6 +57,13 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address that the HTTP server listens on.")
     port: int = Field(8080, ge=0, le=65535, description="Port that the HTTP server listens on; 0 takes a free one.")
+    web_workers: int = Field(
+        2, ge=1, le=64, description="Processes of an HTTP service run alone; one if an engine is file: or memory:."
+    )
+    web_threads: int = Field(16, ge=1, le=256, description="Threads of each of those processes.")
+    receive_seconds: float = Field(
+        10.0, gt=0, le=300, description="Within this time a request must have come in, body and all, if run alone."
+    )
     public_url: str = Field(
         "http://127.0.0.1:8080", description="How the outside reaches the gateway; links are made with it."
     )

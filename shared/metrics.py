@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+import os
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.multiprocess import MultiProcessCollector
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR"  # its directory holds the figures of all processes that serve together
 
 EVENTS_TAKEN_IN = Counter("tastegraph_events_taken_in_total", "Items offered to the intake.", ["kind", "outcome"])
 EVENTS_PROJECTED = Counter("tastegraph_events_projected_total", "Events that reached the ledger.", ["kind", "outcome"])
@@ -11,8 +16,18 @@ EVENT_TO_GRAPH = Histogram(
     "From the log's acknowledgement to the graph's commit.",
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60),
 )
-LAST_EVENT = Gauge("tastegraph_last_event_timestamp_seconds", "When a consumer group last finished a batch.", ["group"])
-CONSUMER_LAG = Gauge("tastegraph_consumer_lag_messages", "Messages that a group has yet to finish.", ["group"])
+LAST_EVENT = Gauge(
+    "tastegraph_last_event_timestamp_seconds",
+    "When a consumer group last finished a batch.",
+    ["group"],
+    multiprocess_mode="max",
+)
+CONSUMER_LAG = Gauge(
+    "tastegraph_consumer_lag_messages",
+    "Messages that a group has yet to finish.",
+    ["group"],
+    multiprocess_mode="livesum",
+)
 DEAD_LETTERS = Counter("tastegraph_dead_letters_total", "Messages parked in a dead-letter topic.", ["topic", "code"])
 RETRIES = Counter("tastegraph_retries_total", "Batches offered again after a transient error.", ["group"])
 REQUEST_TO_REPLY = Histogram(
@@ -30,3 +45,12 @@ REFRESH = Histogram(
 DEGRADED = Counter(
     "tastegraph_degraded_answers_total", "Answers served from less than the live graph.", ["served_from"]
 )
+
+
+def registry() -> CollectorRegistry:
+    """Return what is to be shown: this process's figures, or the sum of all processes that serve together."""
+    if SHARED not in os.environ:
+        return REGISTRY
+    together = CollectorRegistry()
+    MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+    return together

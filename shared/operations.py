@@ -3,40 +3,46 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import make_wsgi_app
 
 from shared.config import Settings
-from shared.errors import UnavailableError
+from shared.listening import listening
+from shared.metrics import registry
 
 # Says what is missing, or nothing when all is well.
 Check = Callable[[], str | None]
 Answer = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
+_LOOK_SECONDS = 0.1  # between two looks whether the server was told to end
 
-@contextmanager
-def operations(settings: Settings, alive: Mapping[str, Check], ready: Mapping[str, Check]) -> Iterator[int]:
-    """Answer /livez, /readyz and /metrics on the operations port while inside; gives the port that was taken.
 
-    `alive` speaks of this process only: what it waits for may be away without it having to die. `ready` says whether it
-    can do its work now.
+def door(settings: Settings) -> socket.socket:
+    """Take the operations port.
 
     Raises:
         UnavailableError: the port is in use.
     """
-    host, port = settings.operations_host, settings.operations_port
-    try:
-        server = make_server(host, port, application(alive, ready), _Server, _Silent)
-    except OSError as error:
-        raise UnavailableError(f"cannot listen on {host}:{port} (operations): {error.strerror}") from None
-    thread = threading.Thread(target=server.serve_forever, name="operations", daemon=True)
+    return listening(settings.operations_host, settings.operations_port, "operations")
+
+
+@contextmanager
+def operations(taken: socket.socket, alive: Mapping[str, Check], ready: Mapping[str, Check]) -> Iterator[int]:
+    """Answer /livez, /readyz and /metrics on a port that was taken, while inside; gives its number.
+
+    `alive` speaks of this process only: what it waits for may be away without it having to die. `ready` says whether it
+    can do its work now. Processes that share the port share its questions: any of them answers, once.
+    """
+    server = _Server(taken, application(alive, ready))
+    thread = threading.Thread(target=server.serve_forever, args=(_LOOK_SECONDS,), name="operations", daemon=True)
     thread.start()
     try:
         yield server.server_port
@@ -47,7 +53,7 @@ def operations(settings: Settings, alive: Mapping[str, Check], ready: Mapping[st
 
 def application(alive: Mapping[str, Check], ready: Mapping[str, Check]) -> Answer:
     """Return the WSGI application of an operations port."""
-    metrics = make_wsgi_app()
+    metrics = make_wsgi_app(registry())
     asked = {"/livez": ("alive", alive), "/readyz": ("ready", ready)}
 
     def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
@@ -73,6 +79,16 @@ def _said(start: Callable[..., Any], status: HTTPStatus, body: Mapping[str, Any]
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+
+    def __init__(self, taken: socket.socket, answer: Answer) -> None:
+        host, self.server_port = taken.getsockname()[:2]
+        super().__init__((host, self.server_port), _Silent, bind_and_activate=False)
+        self.socket.close()
+        self.socket = taken
+        self.socket.settimeout(0)  # of the processes that share it another one may have been quicker
+        self.server_name = host
+        self.setup_environ()
+        self.set_app(answer)
 
 
 class _Silent(WSGIRequestHandler):

@@ -16,7 +16,7 @@ from shared import logs
 from shared.config import Settings
 from shared.engines import Engines, open_engines
 from shared.errors import InvalidInputError, TastegraphError, UsageError
-from shared.operations import Check, operations
+from shared.operations import Check, door, operations
 
 LONGEST_STOP = 24.0  # seconds from SIGTERM to the end, whatever is still in hand: what was acknowledged is on the disk
 STALLED = 60.0  # a consumer that has neither polled nor finished a batch for so many seconds is wedged
@@ -74,7 +74,7 @@ def operated(settings: Settings, ready: Mapping[str, Check], stopping: threading
         UnavailableError: the port is in use.
     """
     alive = {name: check for name, check in ready.items() if name == _PROGRESS}
-    with operations(settings, alive, {**ready, **ending(stopping)}):
+    with operations(door(settings), alive, {**ready, **ending(stopping)}):
         yield
 
 

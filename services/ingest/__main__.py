@@ -6,7 +6,7 @@ from services.ingest.wiring import IngestService, build
 from shared.engines import Engines
 from shared.operations import Check
 from shared.process import answers, run
-from shared.web.server import serve
+from shared.web.alone import serve
 
 
 def needs(engines: Engines, _: IngestService) -> dict[str, Check]:

@@ -24,6 +24,10 @@ class IngestService:
     def stop(self) -> None:
         """Stop: there is nothing to stop."""
 
+    def unready(self) -> str | None:
+        """Return what keeps this process from its work: nothing of its own."""
+        return None
+
 
 def build(engines: Engines) -> IngestService:
     """Wire the service to its engines."""

@@ -10,6 +10,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from shared.metrics import registry
 from shared.web.guard import public
 
 # Says what is missing, or nothing when all is well.
@@ -37,6 +38,6 @@ def health(readiness: Mapping[str, Readiness]) -> APIBlueprint:
     @blueprint.get("/metrics")
     @public
     def metrics() -> Response:
-        return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(registry()), content_type=CONTENT_TYPE_LATEST)
 
     return blueprint

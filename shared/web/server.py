@@ -1,23 +1,20 @@
-"""The HTTP server of a process: bound before anything is promised, drained before anything is closed."""
+"""The HTTP server of the embedded runtime: bound before anything is promised, drained before anything is closed."""
 
 from __future__ import annotations
 
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any
 
-from apiflask import APIBlueprint, APIFlask
+from apiflask import APIFlask
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 
 from shared.config import Settings
-from shared.engines import Engines, open_engines
-from shared.errors import UnavailableError
-from shared.process import Needs, Service, Work, ending, operated
-from shared.web.app import create_app
+from shared.listening import listening
 from shared.web.door import HANDSHAKE, bar
 
 _DRAIN = 15.0  # seconds for the requests in hand; a bounded wait for a reply fits in
@@ -47,7 +44,7 @@ class HttpServer:
         """
         self._server = create_server(
             app,
-            sockets=[_bound(settings.host, settings.port)],
+            sockets=[listening(settings.host, settings.port)],
             threads=threads,
             clear_untrusted_proxy_headers=True,
             channel_timeout=_IDLE,
@@ -105,44 +102,3 @@ def _has_sent(channel: Any) -> bool:
         return bool(channel.socket.recv(1, socket.MSG_PEEK))
     except OSError:
         return False
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=1024)
-    except OSError as error:
-        raise UnavailableError(f"cannot listen on {host}:{port}: {error.strerror}") from None
-
-
-class WebService(Service, Protocol):
-    """A service that also speaks HTTP."""
-
-    @property
-    def blueprints(self) -> Sequence[APIBlueprint]:
-        """Its routes."""
-
-
-W = TypeVar("W", bound=WebService)
-
-
-def serve(title: str, build: Callable[[Engines], W], needs: Needs[W]) -> Work:
-    """Return the work of a service that speaks HTTP: it answers until told to stop, and then finishes its answers."""
-
-    def work(settings: Settings, stopping: threading.Event) -> None:
-        engines = open_engines(settings)
-        try:
-            service = build(engines)
-            ready = needs(engines, service)
-            server = HttpServer(create_app(title, engines, service.blueprints, ready | ending(stopping)), settings)
-            with operated(settings, ready, stopping):
-                service.start()
-                server.start()
-                print(f"ready {server.url}", flush=True)  # noqa: T201 (whoever started it waits for this line)
-                stopping.wait()
-                server.drain()
-                service.stop()
-        finally:
-            engines.close()
-
-    return work

@@ -3,57 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
-import urllib.request
-from http.client import HTTPConnection
-from pathlib import Path
 
 import pytest
+from servers.process import free_port
+from story.processes import Shopper, ended, start, until_ready
 
-ROOT = Path(__file__).parents[2]
 ALONE = ("ingest", "graph", "email", "visionboard", "gateway")
-
-
-def start(module: str, *words: str | Path, **settings: str | Path) -> subprocess.Popen[str]:
-    given = {"operations_port": "0", "port": "0", "signing_key": "k" * 40, **settings}
-    environment = os.environ | {f"TASTEGRAPH_{name.upper()}": str(value) for name, value in given.items()}
-    command = [sys.executable, "-m", module, *map(str, words)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes)
-
-
-def ended(process: subprocess.Popen[str], *, told: bool = True) -> tuple[int, str, str]:
-    if told:
-        process.send_signal(signal.SIGTERM)
-    out, said = process.communicate(timeout=25)
-    return process.returncode, out, said
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
-def get(url: str) -> int:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 (the service under test)
-            return int(answer.status)
-    except OSError:
-        return 0
-
-
-def until_ready(port: int) -> None:
-    deadline = time.monotonic() + 30
-    while get(f"http://127.0.0.1:{port}/readyz") != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("name", ALONE)
@@ -97,43 +55,6 @@ def test_a_bad_setting_is_wrong_use_of_the_command_line_too(tmp_path):
 
     assert 2 == code
     assert re.fullmatch(r"tastegraph: TASTEGRAPH_GRAPH_BATCH: .*\n", said)
-
-
-def purchase(number: int) -> dict:
-    line = {"product_id": f"p{number % 7}", "quantity": 1, "unit_price": "2.50"}
-    head = {"purchase_id": f"b{number}", "user_id": f"u{number % 5}", "purchased_at": "2026-01-02T10:00:00Z"}
-    return {**head, "currency": "EUR", "lines": [line]}
-
-
-class Shopper(threading.Thread):
-    """Sends purchases, as fast as they are answered, until the door is closed; notes what became of each."""
-
-    def __init__(self, port: int, key: str, first: int, *, keep_alive: bool) -> None:
-        super().__init__()
-        self.port, self.key, self.numbers, self.keep_alive = port, key, iter(range(first, first + 100_000)), keep_alive
-        self.accepted: list[str] = []
-        self.failed: list[str] = []
-
-    def run(self) -> None:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
-        while True:
-            try:
-                connection.connect() if connection.sock is None else None
-            except OSError:
-                return  # the door is closed, nothing was sent
-            item = purchase(next(self.numbers))
-            try:
-                connection.request("POST", "/v1/purchases", json.dumps(item), self.headers())
-                answer = connection.getresponse()
-                answer.read()
-            except OSError as error:
-                self.failed.append(f"{item['purchase_id']}: {error!r}")
-                return
-            (self.accepted if answer.status == 202 else self.failed).append(item["purchase_id"])
-
-    def headers(self) -> dict[str, str]:
-        kept = {} if self.keep_alive else {"Connection": "close"}
-        return {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json", **kept}
 
 
 @pytest.mark.parametrize("keep_alive", [True, False])

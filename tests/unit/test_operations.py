@@ -10,12 +10,12 @@ import pytest
 from shared.alive import alive
 from shared.config import Settings
 from shared.errors import UnavailableError
-from shared.operations import operations
+from shared.operations import door, operations
 
 
 @contextmanager
 def opened(alive_checks=None, ready_checks=None):
-    with operations(Settings(operations_port=0), alive_checks or {}, ready_checks or {}) as port:
+    with operations(door(Settings(operations_port=0)), alive_checks or {}, ready_checks or {}) as port:
         yield port
 
 
@@ -65,7 +65,5 @@ def test_metrics_are_served_and_nothing_else():
 
 
 def test_a_port_in_use_is_said_in_one_line():
-    with opened() as port:
-        second = operations(Settings(operations_port=port), {}, {})
-        with pytest.raises(UnavailableError, match=f"cannot listen on 127.0.0.1:{port}"), second:
-            pass
+    with opened() as port, pytest.raises(UnavailableError, match=f"cannot listen on 127.0.0.1:{port}"):
+        door(Settings(operations_port=port))

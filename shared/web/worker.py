@@ -1,0 +1,132 @@
+"""A process of gunicorn's: its threads wait for nobody for long, and it leaves no request unanswered when it ends."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+
+from gunicorn.glogging import Logger
+from gunicorn.http import errors
+from gunicorn.workers.gthread import ThreadWorker
+
+from shared.logs import logger
+
+_SEND_SECONDS = 30  # so long one write waits for a client that does not read
+_log = logger("web")
+
+_STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
+    (errors.LimitRequestLine, HTTPStatus.REQUEST_URI_TOO_LONG),
+    (errors.LimitRequestHeaders, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),
+    (errors.ExpectationFailed, HTTPStatus.EXPECTATION_FAILED),
+    (errors.UnsupportedTransferCoding, HTTPStatus.NOT_IMPLEMENTED),
+    (errors.ParseException, HTTPStatus.BAD_REQUEST),
+)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """Answers from threads; `app` is a `shared.web.alone.Front`."""
+
+    seat = 0
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Have a request received and answered by a thread."""
+        self.app.deadlines.begin(conn.sock)
+        super().enqueue_req(conn)
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """Keep a connection, or close it."""
+        self.app.deadlines.received(conn.sock)
+        super().finish_request(conn, fs)
+
+    def notify(self) -> None:
+        """Say that the worker is alive; called about once a second."""
+        super().notify()
+        if late := self.app.deadlines.enforce():
+            _log.info("requests.too-slow", count=late)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Begin to end."""
+        self.app.stopping.set()
+        super().handle_exit(sig, frame)
+
+    def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 (gunicorn's own signature)
+        """Open or close the door; for good, once the worker ends: who stands at it by then is still let in."""
+        if not self.alive and self._accepting:
+            self._let_in()
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for door in self.sockets:
+                door.close()
+
+    def _let_in(self) -> None:
+        for door in self.sockets:
+            known = -1
+            while known != self.nr_conns:
+                known = self.nr_conns
+                self.accept(door)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer what cannot be read with a problem; what was sent is neither logged nor sent back."""
+        del req, addr
+        status = next((status for kind, status in _STATUS if isinstance(exc, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+        if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+            _log.error("a request failed", error=type(exc).__name__, exc_info=exc)
+        else:
+            _log.info("request.refused", error=type(exc).__name__, status=int(status))
+        with suppress(OSError):  # nobody waits for it any more
+            client.sendall(_problem(status))
+
+
+def _problem(status: HTTPStatus) -> bytes:
+    told = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": status.description}
+    body = json.dumps(told).encode()
+    head = (
+        f"HTTP/1.1 {int(status)} {status.phrase}\r\nConnection: close\r\n"
+        f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def bounded(door: socket.socket) -> socket.socket:
+    """Bound how long a write to any client of this door may wait; they inherit it."""
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_SECONDS, 0))
+    return door
+
+
+class Voice(Logger):  # type: ignore[misc]
+    """What gunicorn says, in our log: the sentence without what was put into it, which may be a client's."""
+
+    def setup(self, cfg: Any) -> None:
+        """Take no handlers of gunicorn's own; requests are logged by the app."""
+        self.cfg = cfg
+
+    def critical(self, msg: str, *_: Any, **__: Any) -> None:
+        """Tell of what ends a worker."""
+        _log.error("gunicorn", reason=msg)
+
+    def exception(self, msg: str, *_: Any, **__: Any) -> None:
+        """Tell of what should not happen."""
+        _log.exception("gunicorn", reason=msg)
+
+    error = critical
+
+    def warning(self, msg: str, *_: Any, **__: Any) -> None:
+        """Tell of what is odd."""
+        _log.warning("gunicorn", reason=msg)
+
+    def info(self, msg: str, *_: Any, **__: Any) -> None:
+        """Tell of what is usual."""
+        _log.debug("gunicorn", reason=msg)
+
+    debug = info
+
+    def log(self, _: Any, msg: str, *__: Any, **___: Any) -> None:
+        """Tell of anything else."""
+        _log.debug("gunicorn", reason=msg)
+
+    def access(self, *_: Any) -> None:
+        """Say nothing: the app has told of the request, by its route and without what it held."""
