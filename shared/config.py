@@ -132,6 +132,11 @@ class Settings(BaseSettings):
         "",
         description="host:port pairs, comma-separated, that pictures may come from though not public; for tests.",
     )
+    otlp_endpoint: str = Field(
+        "",
+        pattern="^(https?://.+)?$",
+        description="Where traces go: an OpenTelemetry collector's URL (OTLP over HTTP); empty: nowhere.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="auto: console on a terminal, JSON elsewhere."

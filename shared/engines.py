@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from shared.clock import Clock, SystemClock
 from shared.errors import UsageError
+from shared.tracing import watched
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,10 +65,10 @@ def open_engines(settings: Settings, clock: Clock | None = None) -> Engines:
         return Engines(
             settings,
             clock or SystemClock(),
-            bus,
-            history,
-            knowledge,
-            objects,
+            watched(bus, "bus", only={"publish", "read"}),
+            watched(history, "history"),
+            watched(knowledge, "knowledge"),
+            watched(objects, "objects"),
             counters,
             answers,
             _closing=stack.pop_all(),

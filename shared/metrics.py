@@ -45,6 +45,7 @@ REFRESH = Histogram(
 DEGRADED = Counter(
     "tastegraph_degraded_answers_total", "Answers served from less than the live graph.", ["served_from"]
 )
+SPANS_LOST = Counter("tastegraph_spans_lost_total", "Spans of traces that the collector did not take.")
 
 
 def registry() -> CollectorRegistry:

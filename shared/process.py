@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Protocol, TypeVar
 
 from pydantic import ValidationError
@@ -17,6 +17,7 @@ from shared.config import Settings
 from shared.engines import Engines, open_engines
 from shared.errors import InvalidInputError, TastegraphError, UsageError
 from shared.operations import Check, door, operations
+from shared.tracing import traced
 
 LONGEST_STOP = 24.0  # seconds from SIGTERM to the end, whatever is still in hand: what was acknowledged is on the disk
 STALLED = 60.0  # a consumer that has neither polled nor finished a batch for so many seconds is wedged
@@ -49,19 +50,16 @@ def run(work: Work) -> None:
         sys.exit(complain(error))
 
 
-def consume(build: Callable[[Engines], S], needs: Needs[S]) -> Work:
+def consume(name: str, build: Callable[[Engines], S], needs: Needs[S]) -> Work:
     """Return the work of a service that speaks no HTTP of its own: it consumes until told to stop."""
 
     def work(settings: Settings, stopping: threading.Event) -> None:
-        engines = open_engines(settings)
-        try:
+        with traced(settings, name), closing(open_engines(settings)) as engines:
             service = build(engines)
             with operated(settings, needs(engines, service), stopping):
                 service.start()
                 stopping.wait()
                 service.stop()
-        finally:
-            engines.close()
 
     return work
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from servers.catalogue import SERVERS
@@ -48,7 +49,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     """Start one more server of a kind, for a test that will do it harm: `start_server("kafka")`."""
     with ExitStack() as running:
 
-        def start(name: str, **options: int) -> Server:
+        def start(name: str, **options: Any) -> Server:
             home: Path = tmp_path_factory.mktemp(name)
             try:
                 server = SERVERS[name].start(home, **options)

@@ -20,7 +20,7 @@ def needs(engines: Engines, service: EmailService) -> dict[str, Check]:
 
 def main() -> None:
     """Answer email requests until SIGTERM or SIGINT."""
-    run(consume(build, needs))
+    run(consume("email", build, needs))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from shared.config import Settings
 from shared.logs import logger
 from shared.operations import Check
 from shared.process import answers, ending, moves, told_to_stop
+from shared.tracing import traced
 from shared.web.app import create_app
 from shared.web.server import HttpServer
 
@@ -30,6 +31,11 @@ def serve(settings: Settings, then: Then | None = None) -> None:
     Raises:
         UnavailableError: the port is in use, or another process owns the data directory.
     """
+    with traced(settings, "embedded"):
+        _serve(settings, then)
+
+
+def _serve(settings: Settings, then: Then | None) -> None:
     stopping = told_to_stop()
     runtime = open_runtime(settings, "serve")
     try:

@@ -20,7 +20,7 @@ def needs(engines: Engines, service: GatewayService) -> dict[str, Check]:
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
-    run(serve("Tastegraph gateway", build, needs))
+    run(serve("gateway", "Tastegraph gateway", build, needs))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from shared.bus.dispatch import of_its_shop
+from shared.bus.hops import handled
 from shared.bus.port import Bus, Record
 from shared.clock import Clock, to_ms
 from shared.contracts.codec import Envelope, digest, encode
@@ -88,7 +89,8 @@ class Asker:
         with self._lock:
             awaited = (envelope.shop, envelope.data.request_id) in self._pending
         if awaited:
-            self.on_reply(envelope)
+            with handled(envelope, record.position.topic, "gateway"):
+                self.on_reply(envelope)
 
     def on_reply(self, envelope: Envelope[Replied]) -> None:
         """Keep a reply in the job of its own shop, once, and wake who waits for it.

@@ -21,7 +21,7 @@ def needs(engines: Engines, service: GraphService) -> dict[str, Check]:
 
 def main() -> None:
     """Project events until SIGTERM or SIGINT."""
-    run(consume(build, needs))
+    run(consume("graph", build, needs))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def needs(engines: Engines, _: IngestService) -> dict[str, Check]:
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
-    run(serve("Tastegraph intake", build, needs))
+    run(serve("ingest", "Tastegraph intake", build, needs))
 
 
 if __name__ == "__main__":

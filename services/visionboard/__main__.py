@@ -20,7 +20,7 @@ def needs(engines: Engines, service: VisionboardService) -> dict[str, Check]:
 
 def main() -> None:
     """Answer board requests until SIGTERM or SIGINT."""
-    run(consume(build, needs))
+    run(consume("visionboard", build, needs))
 
 
 if __name__ == "__main__":

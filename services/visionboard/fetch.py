@@ -15,6 +15,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from services.visionboard.addresses import RefusedError, Resolver, Rules, Target, address_of, parse, system_resolver
+from shared import tracing
 from shared.clock import monotonic
 
 MAX_BYTES = 5 << 20
@@ -49,7 +50,7 @@ class Fetcher:
         deadline = monotonic() + self.seconds
         for _ in range(MAX_REDIRECTS + 1):
             target = parse(url, self.rules)
-            with self._turn(target.host, deadline):
+            with self._turn(target.host, deadline), tracing.span("GET picture", "client"):
                 answer = self._ask(target, deadline)
             if isinstance(answer, bytes):
                 return answer
@@ -79,9 +80,8 @@ class Fetcher:
         watchdog.daemon = True
         watchdog.start()
         try:
-            connection.request(
-                "GET", target.path, headers={"Host": target.authority, **_HEADERS}, preload_content=False
-            )
+            sent = {"Host": target.authority, **_HEADERS, **tracing.outgoing()}
+            connection.request("GET", target.path, headers=sent, preload_content=False)
             with closing(connection.getresponse()) as response:
                 return _answer(response, deadline)
         except (HTTPError, OSError, ValueError) as error:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -88,7 +89,7 @@ class CachedPictures:
         found = {url: self._remembered(shop, url) for url in wanted}
         shots = {url: shot for url, shot in found.items() if isinstance(shot, Shot)}
         missing = [url for url, shot in found.items() if shot is None]
-        futures = {url: self._workers.submit(self._take, shop, url) for url in missing}
+        futures = {url: self._workers.submit(copy_context().run, self._take, shop, url) for url in missing}
         wait(futures.values(), timeout=max(0.0, deadline - monotonic()))
         late = [future for future in futures.values() if not future.done()]
         for future in late:

@@ -11,6 +11,7 @@ from typing import Any
 from structlog.contextvars import bound_contextvars
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from shared.bus.hops import handled, handled_together
 from shared.bus.parking import Failure, describe, letter
 from shared.bus.port import BatchHandler, Bus, Position, Record
 from shared.clock import Clock, SystemClock
@@ -125,7 +126,9 @@ class _Dispatcher:
 
     def _taken_whole(self, received: Sequence[Received]) -> bool:
         try:
-            self._try(received, retried=TransientError)
+            envelopes, topic = [item.envelope for item in received], received[0].record.position.topic
+            with handled_together(envelopes, topic, self._group):
+                self._try(received, retried=TransientError)
         except TransientError:
             raise
         except Exception as error:  # noqa: BLE001 (each is tried alone next, where its own error is logged and parked)
@@ -156,7 +159,7 @@ class _Dispatcher:
     def _handle_alone(self, item: Received) -> None:
         if item.record.position in self._done:
             return
-        with _bound(item.envelope):
+        with _bound(item.envelope), handled(item.envelope, item.record.position.topic, self._group):
             try:
                 self._try([item], retried=Exception)
             except TransientError:

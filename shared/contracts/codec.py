@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import rfc8785
 from pydantic import ValidationError
 
+from shared import tracing
 from shared.bus.port import Message
 from shared.contracts.topics import CONTRACT_OF_TYPE, TOPIC_OF_TYPE
 from shared.contracts.values import Model
@@ -124,7 +125,8 @@ def digest_of(content: bytes) -> str:
 
 
 def encode(envelope: Envelope[Any]) -> Message:
-    """Return the message that carries an envelope, on the topic of its type."""
+    """Return the message that carries an envelope, on the topic of its type; within a trace it names the trace."""
+    trace = tracing.outgoing()
     head = {
         "specversion": "1.0",
         "id": envelope.id,
@@ -135,6 +137,7 @@ def encode(envelope: Envelope[Any]) -> Message:
         "datacontenttype": "application/json",
         **({"correlationid": envelope.correlation_id} if envelope.correlation_id else {}),
         **envelope.extensions,
+        **trace,
     }
     body = (
         json.dumps(head, ensure_ascii=False)[:-1]
@@ -146,7 +149,7 @@ def encode(envelope: Envelope[Any]) -> Message:
         topic=TOPIC_OF_TYPE[envelope.type],
         key=envelope.key,
         value=body.encode(),
-        headers=(("content-type", CONTENT_TYPE),),
+        headers=(("content-type", CONTENT_TYPE), *((name, value.encode()) for name, value in trace.items())),
     )
 
 

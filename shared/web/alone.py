@@ -24,6 +24,7 @@ from shared.listening import listening
 from shared.metrics import SHARED
 from shared.operations import door, operations
 from shared.process import LONGEST_STOP, Needs, Service, Work, ending
+from shared.tracing import traced
 from shared.web.app import create_app
 from shared.web.receiving import Application, Deadlines, taking_in
 from shared.web.roster import Roster
@@ -49,7 +50,7 @@ class WebService(Service, Protocol):
 W = TypeVar("W", bound=WebService)
 
 
-def serve(title: str, build: Callable[[Engines], W], needs: Needs[W]) -> Work:
+def serve(name: str, title: str, build: Callable[[Engines], W], needs: Needs[W]) -> Work:
     """Return the work of a service that speaks HTTP: it answers until told to stop, and then finishes its answers."""
 
     def work(settings: Settings, stopping: threading.Event) -> None:
@@ -61,7 +62,7 @@ def serve(title: str, build: Callable[[Engines], W], needs: Needs[W]) -> Work:
                 build(engines)
             finally:
                 engines.close()
-            front = Front(title, build, needs, settings)
+            front = Front(name, title, build, needs, settings)
             if not stopping.is_set():
                 Arbiter(front).run()
         finally:
@@ -86,13 +87,15 @@ def memory() -> str:
 class Front(BaseApplication, Generic[W]):  # type: ignore[misc]
     """What gunicorn serves: made before the fork without a connection; each worker opens its own."""
 
-    def __init__(self, title: str, build: Callable[[Engines], W], needs: Needs[W], settings: Settings) -> None:
+    def __init__(
+        self, name: str, title: str, build: Callable[[Engines], W], needs: Needs[W], settings: Settings
+    ) -> None:
         """Take both ports.
 
         Raises:
             UnavailableError: one is in use.
         """
-        self._title, self._build, self._needs, self._settings = title, build, needs, settings
+        self._name, self._title, self._build, self._needs, self._settings = name, title, build, needs, settings
         http = bounded(listening(settings.host, settings.port))
         self._url = f"http://{settings.host}:{http.getsockname()[1]}"
         self._operations = door(settings)
@@ -118,6 +121,7 @@ class Front(BaseApplication, Generic[W]):  # type: ignore[misc]
 
     def load(self) -> Application:
         """Open a worker's engines and start its service."""
+        self._open.enter_context(traced(self._settings, self._name))
         engines = open_engines(self._settings)
         self._open.callback(engines.close)
         service = self._build(engines)

@@ -16,6 +16,7 @@ from flask import Response, g, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 
+from shared import tracing
 from shared.auth import Authenticator
 from shared.engines import Engines
 from shared.errors import InvalidInputError, TastegraphError, Violation
@@ -62,6 +63,7 @@ def create_app(
     app.config["OPENAPI_VERSION"] = "3.1.0"
     app.config["MAX_CONTENT_LENGTH"] = engines.settings.max_bulk_body_bytes
     keep_slashes(app)
+    _trace(app)
     _around_requests(app, engines.settings.max_body_bytes)
     guard(app, Authenticator(engines.history, engines.clock, engines.settings.environment))
     _errors(app)
@@ -75,6 +77,17 @@ def create_app(
 def correlation_id() -> str:
     """Return the id that joins everything this request leads to."""
     return str(g.correlation_id)
+
+
+def _trace(app: APIFlask) -> None:
+    """Continue the trace that a request belongs to, or begin one."""
+    inner = app.wsgi_app
+
+    def answer(environ: dict[str, Any], start: Any) -> Any:
+        with tracing.span("HTTP", "server", parent=environ.get("HTTP_TRACEPARENT", "")):
+            return inner(environ, start)
+
+    app.wsgi_app = answer  # type: ignore[method-assign,assignment]
 
 
 def _around_requests(app: APIFlask, usual_body: int) -> None:
@@ -99,6 +112,8 @@ def _around_requests(app: APIFlask, usual_body: int) -> None:
         response.headers["X-Request-Id"] = g.get("correlation_id", "")
         for name, value in _SECURITY.items():
             response.headers.setdefault(name, value)
+        if tracing.on():
+            response.headers["traceresponse"] = tracing.traceparent()
         _account(response)
         return response
 
@@ -122,7 +137,18 @@ def _account(response: Response) -> None:
     seconds = time.monotonic() - g.get("started", time.monotonic())
     method = request.method if request.method in _METHODS else "other"  # anybody may invent a method, and so a label
     HTTP_REQUESTS.labels(route, method, response.status_code).observe(seconds)
+    _tell_of(route, method, response.status_code)
     log.info("request", method=method, route=route, status=response.status_code, seconds=round(seconds, 4))
+
+
+def _tell_of(route: str, method: str, status: int) -> None:
+    told: tracing.Attributes = {
+        "http.request.method": method,
+        "http.route": route,
+        "http.response.status_code": status,
+        "tastegraph.correlation_id": str(g.get("correlation_id", "")),
+    }
+    tracing.describe(f"{method} {route}", told, failed=status >= HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def _errors(app: APIFlask) -> None:

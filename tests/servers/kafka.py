@@ -12,10 +12,10 @@ _PROPERTIES = """
 process.roles=broker,controller
 node.id=1
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{advertised}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-inter.broker.listener.name=PLAINTEXT
+listeners=CLIENT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=CLIENT://127.0.0.1:{advertised}
+listener.security.protocol.map=CLIENT:{protocol},CONTROLLER:PLAINTEXT
+inter.broker.listener.name=CLIENT
 controller.quorum.bootstrap.servers=127.0.0.1:{controller}
 log.dirs={data}
 num.partitions=4
@@ -28,6 +28,18 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 """
+# Clients prove themselves by name and password, the broker by a certificate.
+_SECURED = """
+sasl.enabled.mechanisms=SCRAM-SHA-512
+sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
+listener.name.client.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \\
+  username="{user}" password="{password}";
+ssl.keystore.type=PEM
+ssl.keystore.location={keystore}
+ssl.truststore.type=PEM
+ssl.truststore.location={truststore}
+"""
+USER, PASSWORD = "tastegraph", "a-password-for-tests"
 _LOGGING = """<Configuration><Appenders><Console name="out"><PatternLayout pattern="%d %p %m%n"/></Console></Appenders>
 <Loggers><Root level="info"><AppenderRef ref="out"/></Root></Loggers></Configuration>"""
 
@@ -37,25 +49,31 @@ def install() -> Path:
     return jars("kafka-4.4.0", "org.apache.kafka:kafka_2.13:4.4.0", "org.apache.logging.log4j:log4j-slf4j-impl:2.25.5")
 
 
-def start(home: Path, advertised: int = 0) -> Server:
-    """Start a broker on files of its own; clients are sent to the port `advertised` (a proxy's), if given."""
+def start(home: Path, advertised: int = 0, keystore: Path | None = None, truststore: Path | None = None) -> Server:
+    """Start a broker on files of its own; clients are sent to the port `advertised` (a proxy's), if given.
+
+    With a keystore (PEM: key, then certificate) it wants TLS, and USER with PASSWORD.
+    """
     classpath = f"{install()}/*"
     port = free_port()
     (home / "log4j2.xml").write_text(_LOGGING)
-    (home / "server.properties").write_text(
-        _PROPERTIES.format(port=port, controller=free_port(), advertised=advertised or port, data=home / "data")
-    )
-    _format(classpath, home)
+    protocol = "SASL_SSL" if keystore else "PLAINTEXT"
+    places = {"port": port, "controller": free_port(), "advertised": advertised or port, "data": home / "data"}
+    properties = _PROPERTIES.format(protocol=protocol, **places)
+    if keystore:
+        properties += _SECURED.format(user=USER, password=PASSWORD, keystore=keystore, truststore=truststore)
+    (home / "server.properties").write_text(properties)
+    _format(classpath, home, ["--add-scram", f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"] if keystore else [])
     options = ["-Xms256m", "-Xmx512m", "-XX:+UseG1GC", f"-Dlog4j2.configurationFile={home}/log4j2.xml"]
     command = [java(), *options, "-cp", classpath, "kafka.Kafka", home / "server.properties"]
     return Server("kafka", f"kafka://127.0.0.1:{advertised or port}", port, command, home, _started).start()
 
 
-def _format(classpath: str, home: Path) -> None:
+def _format(classpath: str, home: Path, more: list[str]) -> None:
     tool = [str(java()), "-cp", classpath, "kafka.tools.StorageTool"]
     uuid = subprocess.run([*tool, "random-uuid"], check=True, capture_output=True, text=True).stdout.split()[-1]
-    properties = str(home / "server.properties")
-    subprocess.run([*tool, "format", "-t", uuid, "--standalone", "-c", properties], check=True, capture_output=True)
+    given = ["-t", uuid, "--standalone", "-c", str(home / "server.properties"), *more]
+    subprocess.run([*tool, "format", *given], check=True, capture_output=True)
 
 
 def _started(server: Server) -> bool:

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
+from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -31,18 +33,23 @@ def ended(process: subprocess.Popen[str], *, told: bool = True) -> tuple[int, st
     return process.returncode, out, said
 
 
-def get(url: str) -> int:
+def get(url: str) -> tuple[int, str]:
+    """Return the status of an answer, or 0, and what was said."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 (the service under test)
-            return int(answer.status)
-    except OSError:
-        return 0
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 (the service under test)
+            return int(answer.status), answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+    except OSError as error:
+        return 0, str(error)
 
 
-def until_ready(port: int) -> None:
-    deadline = time.monotonic() + 30
-    while get(f"http://127.0.0.1:{port}/readyz") != 200:
-        assert time.monotonic() < deadline
+def until_ready(port: int, seconds: float = 60) -> None:
+    """Wait for a service alone; after `seconds` tell what it lacks."""
+    deadline = time.monotonic() + seconds
+    while (told := get(f"http://127.0.0.1:{port}/readyz"))[0] != HTTPStatus.OK:
+        assert time.monotonic() < deadline, told
         time.sleep(0.05)
 
 

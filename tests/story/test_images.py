@@ -1,18 +1,27 @@
 """The Dockerfiles, replayed without Docker: their steps into an empty directory, the service from there alone."""
 
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import uuid
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from servers.process import free_port
+from story.processes import until_ready
+
+from shared.bus.kafka_cluster import cluster
+from shared.bus.kafka_topics import Administration
+from shared.config import Settings
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILES = {path.parent.name: path for path in sorted((ROOT / "services").glob("*/Dockerfile"))}
 IN_IMAGE = re.compile(r"(?<![\w/.])/(?=opt/venv|build/|app)")
-ENGINES = "shared.bus.kafka, shared.counters.redis, shared.objects.s3"
 
 
 def instructions(dockerfile):
@@ -52,15 +61,40 @@ def clean():
     return {name: os.environ[name] for name in kept if name in os.environ} | {"PATH": "/usr/bin:/bin"}
 
 
+@pytest.fixture(scope="module")
+def servers(kafka_url, neo4j_url, mongodb_url, s3_url, redis_url):
+    """Real servers, as an image's environment names them, with a log and a history of their own."""
+    url = f"{kafka_url}/{uuid.uuid4().hex[:8]}."
+    administration = Administration(cluster(Settings(bus_url=url)))
+    administration.apply()
+    yield {
+        "TASTEGRAPH_BUS_URL": url,
+        "TASTEGRAPH_KNOWLEDGE_URL": neo4j_url,
+        "TASTEGRAPH_HISTORY_URL": urlsplit(mongodb_url)._replace(path=f"/image-{uuid.uuid4().hex[:8]}").geturl(),
+        "TASTEGRAPH_OBJECTS_URL": s3_url,
+        "TASTEGRAPH_COUNTERS_URL": redis_url,
+        "TASTEGRAPH_SIGNING_KEY": "k" * 40,
+    }
+    administration.remove()
+    administration.close()
+
+
 @pytest.mark.slow
+@pytest.mark.servers
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("service", ["ingest", "graph", "email", "visionboard", "gateway"])
-def test_what_an_image_holds_is_all_that_its_service_needs(service, tmp_path):
-    settings = replayed(DOCKERFILES[service], tmp_path)
-    program = f"import services.{service}.__main__, {ENGINES}"
-    python = tmp_path / "opt/venv/bin/python"
-    environment = clean() | {name: value for name, value in settings.items() if name != "PATH"}
-    done = subprocess.run(
-        [python, "-c", program], cwd=tmp_path / "app", env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+def test_from_what_an_image_holds_its_service_starts_becomes_ready_and_ends(service, tmp_path, servers):
+    left = replayed(DOCKERFILES[service], tmp_path)
+    ports = {"TASTEGRAPH_PORT": str(free_port()), "TASTEGRAPH_OPERATIONS_PORT": str(free_port())}
+    environment = clean() | {name: value for name, value in left.items() if name != "PATH"} | servers | ports
+    [entry] = [
+        json.loads(given) for instruction, given in instructions(DOCKERFILES[service]) if instruction == "ENTRYPOINT"
+    ]
+    command = [str(tmp_path / "opt/venv/bin" / entry[0]), *entry[1:]]
+    with subprocess.Popen(command, cwd=tmp_path / "app", env=environment) as process:
+        try:
+            until_ready(int(ports["TASTEGRAPH_OPERATIONS_PORT"]), 120)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(25) == 0
+        finally:
+            process.kill()
