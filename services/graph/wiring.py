@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
+from cachetools.func import ttl_cache
+
 from services.graph import backfill
 from services.graph.handlers import project
 from services.graph.pacing import Pacing
@@ -23,6 +25,7 @@ from shared.errors import TransientError, UnavailableError
 from shared.logs import logger
 
 GROUP = "graph"
+_LAG_SECONDS = 1.0  # for so long an answer stands: asking Kafka costs as much as a small batch
 _GRACE = (
     1.0  # seconds after an import was ended, often by the end of the process: what it began is resumed at the start
 )
@@ -39,7 +42,7 @@ class GraphService:
         self.tidier = Tidier(engines.history)
         self.pacing = Pacing(
             self.refresher.touch,
-            partial(engines.bus.lag, GROUP, COMMERCE),
+            ttl_cache(maxsize=1, ttl=_LAG_SECONDS)(partial(engines.bus.lag, GROUP, COMMERCE)),
             engines.settings.graph_batch,
         )
         self.ports = GraphPorts(
@@ -70,6 +73,7 @@ class GraphService:
     def stop(self) -> None:
         """Finish the batch in hand and stop; a rebuild in progress is given up, and done when the service starts."""
         self._stopping.set()
+        self.pacing.stop()
         for thread in self._aside:
             thread.join()
         self.watch.stop()

@@ -59,3 +59,27 @@ def test_a_shop_filled_twice_at_once_waits_for_both():
         assert touched == []
 
     assert touched == ["a"]
+
+
+def test_a_shop_that_is_held_back_is_looked_at_again_though_no_batch_comes():
+    touched, lag, waiting = [], [1000], []
+    pacing = Pacing(touched.append, lambda: lag[0], 500, lambda: 0.0, lambda _, act: waiting.append(act))
+    pacing.changed(A)
+    pacing.changed(B)
+    assert 1 == len(waiting)
+
+    waiting.pop()()
+    assert (1, []) == (len(waiting), touched)
+
+    lag[0] = 0
+    waiting.pop()()
+    assert (["a", "b"], []) == (sorted(touched), waiting)
+
+
+def test_nothing_is_looked_at_after_the_end():
+    touched, waiting = [], []
+    pacing = Pacing(touched.append, lambda: 1000, 500, lambda: 0.0, lambda _, act: waiting.append(act))
+    pacing.changed(A)
+    pacing.stop()
+    waiting.pop()()
+    assert ([], []) == (touched, waiting)
