@@ -69,7 +69,8 @@ def test_kafka_clients_get_name_and_password(security, certificates):
 def test_workers_get_the_same(security, kind, tls, certificates, event_loop_of_its_own):
     credentials = make_app(secured(security, **certificates), "g", event_loop_of_its_own).conf.broker_credentials
     assert isinstance(credentials, kind)
-    assert tls == (getattr(getattr(credentials, "context", None), "verify_mode", None) == ssl.CERT_REQUIRED)
+    context = getattr(credentials, "ssl_context", getattr(credentials, "context", None))
+    assert tls == (getattr(context, "verify_mode", None) == ssl.CERT_REQUIRED)
     if security.startswith("sasl"):
         assert ("tg", "secret") == (credentials.username, credentials.password)
 
