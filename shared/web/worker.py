@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import time
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,7 @@ from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
 from shared.logs import logger
+from shared.web.door import HANDSHAKE, bar
 
 _SEND_SECONDS = 30  # so long one write waits for a client that does not read
 _log = logger("web")
@@ -63,6 +65,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 door.close()
 
     def _let_in(self) -> None:
+        if all(bar(door.sock) for door in self.sockets):
+            time.sleep(HANDSHAKE)
         for door in self.sockets:
             known = -1
             while known != self.nr_conns:
