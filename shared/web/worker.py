@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import signal
 import socket
 import struct
+import sys
 import time
 from contextlib import suppress
 from http import HTTPStatus
@@ -17,6 +20,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from shared.logs import logger
 from shared.web.door import HANDSHAKE, bar
 
+_WHEN_THE_PARENT_DIES = 1  # PR_SET_PDEATHSIG
 _SEND_SECONDS = 30  # so long one write waits for a client that does not read
 _log = logger("web")
 
@@ -33,6 +37,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     """Answers from threads; `app` is a `shared.web.alone.Front`."""
 
     seat = 0
+
+    def init_process(self) -> None:
+        """Begin; a master that is killed takes its workers along, so that the next one finds the ports free."""
+        if sys.platform.startswith("linux"):
+            ctypes.CDLL(None).prctl(_WHEN_THE_PARENT_DIES, signal.SIGKILL)
+        super().init_process()
 
     def enqueue_req(self, conn: Any) -> None:
         """Have a request received and answered by a thread."""

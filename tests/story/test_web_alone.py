@@ -190,3 +190,18 @@ def test_the_log_tells_of_requests_by_their_route_and_holds_nothing_that_was_sen
     assert {"request", "request.refused"} <= {line["event"] for line in lines}
     assert "secret" not in said
     assert "127.0.0.1" not in said
+
+
+def test_a_service_that_is_killed_leaves_its_ports_to_the_next_one_at_once(tmp_path):
+    with alone("ingest", data=tmp_path) as (first, port, operations):
+        with socket.create_connection(("127.0.0.1", port)) as kept:
+            kept.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert kept.recv(12) == b"HTTP/1.1 200"
+            first.kill()
+            first.wait()
+            time.sleep(0.2)
+            second = start("services.ingest", data=tmp_path, port=port, operations_port=operations)
+            until_ready(operations)
+        code, _, said = ended(second)
+
+    assert (0, False) == (code, "Traceback" in said)
