@@ -82,7 +82,7 @@ class Producer:
             acks="all",
             enable_idempotence=True,
             allow_auto_create_topics=False,
-            max_block_ms=1000,
+            max_block_ms=3000 if self._cluster.security.startswith("SASL") else 1000,  # proving who we are takes time
             delivery_timeout_ms=_DELIVERY_MS,
             max_request_size=LARGEST_LETTER,
             batch_size=1 << 18,
