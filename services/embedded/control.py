@@ -108,17 +108,24 @@ def ask(path: str, operation: str, arguments: Mapping[str, Any]) -> Lines:
     with socket.socket(socket.AF_UNIX) as connection:
         try:
             connection.connect(path)
+            connection.sendall(json.dumps({"operation": operation, "arguments": arguments}).encode() + b"\n")
         except OSError as error:
             raise errors.UnavailableError(
                 f"the owner of the data directory does not answer ({error.strerror}); run the command again"
             ) from None
-        connection.sendall(json.dumps({"operation": operation, "arguments": arguments}).encode() + b"\n")
-        with connection.makefile("rb") as answers:
-            for line in answers:
-                if line == _END:
-                    return
-                yield _checked(json.loads(line))
+        for line in _heard(connection):
+            if line == _END:
+                return
+            yield _checked(json.loads(line))
         raise errors.UnavailableError("the owner of the data directory ended before the command did; run it again")
+
+
+def _heard(connection: socket.socket) -> Iterator[bytes]:
+    """Yield whole lines until the owner closes the connection, or ends so abruptly that it is reset."""
+    with connection.makefile("rb") as answers, contextlib.suppress(ConnectionResetError):
+        for line in answers:
+            if line.endswith(b"\n"):
+                yield line
 
 
 def _checked(item: dict[str, Any]) -> dict[str, Any]:

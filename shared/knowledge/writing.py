@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from shared.bus.port import Position
 from shared.errors import ConflictError
@@ -16,6 +14,9 @@ from shared.knowledge.port import Derived, PurchaseMatrix
 from shared.knowledge.projection import about
 from shared.knowledge.rows import Delta, Facts, Link, Row, RowKey, merge, uid
 from shared.knowledge.tables import EDGES, NODES, TABLES, Table
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Group = Mapping[RowKey, Row]
 
@@ -81,6 +82,8 @@ class Writing:
             user = users.setdefault(row["source"], len(users))
             product = products.setdefault(row["target"], len(products))
             found += [(user, product, at) for at in row["times"] or ()]
+        import numpy as np  # only who refreshes has it; the services that read do not
+
         columns = np.array(found, dtype=np.int64).reshape(-1, 3)
         user_index, product_index = _sorted_index(users)[columns[:, 0]], _sorted_index(products)[columns[:, 1]]
         order = np.lexsort((columns[:, 2], product_index, user_index))
@@ -188,6 +191,8 @@ def put_watermarks(engine: Engine, watermarks: Sequence[Position]) -> None:
 
 def _sorted_index(names: Mapping[str, int]) -> np.ndarray:
     """Return where each name, by the number that it has, stands among all of them in order."""
+    import numpy as np
+
     places = np.zeros(len(names), dtype=np.int64)
     for place, name in enumerate(sorted(names)):
         places[names[name]] = place
