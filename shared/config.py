@@ -114,6 +114,9 @@ class Settings(BaseSettings):
         le=60,
         description="How long the gateway waits for an email or a board before it answers 202.",
     )
+    campaign_in_flight: int = Field(
+        4, ge=1, le=64, description="Requests of campaigns that a gateway has in flight, so that others are served too."
+    )
     max_body_bytes: int = Field(1 << 20, description="Largest request body.")
     max_bulk_body_bytes: int = Field(16 << 20, description="Largest body of the event intakes that take many at once.")
     email_cap: int = Field(0, ge=0, le=100, description="Most emails for a user within the window; 0: no cap.")

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from shared.errors import UnavailableError
+from shared.errors import ConflictError, UnavailableError
 from shared.history.port import Document, Documents
 from shared.objects.port import Objects
 
 ERASURES = "erasures"
-_MADE = ("decisions", "emails", "email-tallies", "boards")
+CAMPAIGN_LISTS, CAMPAIGN_OUTCOMES = "campaign-lists", "campaign-outcomes"
+MADE = ("decisions", "emails", "email-tallies", "boards", CAMPAIGN_OUTCOMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,21 @@ def forget_made(shop: str, user_id: str, documents: Documents, objects: Objects)
     Raises:
         UnavailableError: part of it is still there; repeating it deletes the rest.
     """
-    for collection in _MADE:
+    for collection in MADE:
         forget_documents(collection, shop, user_id, documents, objects)
+    _forget_listed(shop, user_id, documents)
+
+
+def _forget_listed(shop: str, user_id: str, documents: Documents) -> None:
+    """Take a person out of the lists of campaigns that are not at an end; the others keep their places."""
+    for held in documents.find(CAMPAIGN_LISTS, shop, page_size=1_000).items:
+        if user_id not in held.body["users"]:
+            continue
+        users = ["" if each == user_id else each for each in held.body["users"]]
+        try:
+            documents.put(CAMPAIGN_LISTS, shop, held.id, {"users": users}, expect=held.version)
+        except ConflictError:  # another erasure took somebody out, or the campaign ended
+            raise UnavailableError("a campaign's list changed meanwhile") from None
 
 
 def forget_documents(collection: str, shop: str, user_id: str, documents: Documents, objects: Objects) -> None:

@@ -95,11 +95,19 @@ def _check(envelope: Envelope[TemplateCheckRequested], ports: EmailPorts) -> Non
 
 
 def _make(envelope: Envelope[EmailRequested], ports: EmailPorts) -> None:
-    result = _made(envelope, ports)
+    result = _handed_off(_made(envelope, ports), envelope.shop, ports)
     if not envelope.data.preview:
         ports.bus.publish([encode(envelope.answering(result, id=result.email_id, subject=result.user_id))])
     status = ReplyStatus.DONE if isinstance(result, EmailGenerated) else ReplyStatus.SKIPPED
     reply(envelope, status, ports.bus, ports.clock, kind="email", result=result.model_dump(mode="json"))
+
+
+def _handed_off(result: Result, shop: str, ports: EmailPorts) -> Result:
+    """Return what may leave: an email that was kept before, or took a while, may be older than its reader's word."""
+    suppressed = Silence("suppressed", "the user was suppressed after the email was made")
+    if isinstance(result, EmailGenerated) and ports.documents.get(SUPPRESSIONS, shop, result.user_id) is not None:
+        return _skip(result.email_id, result.user_id, suppressed, result.decision_id)
+    return result
 
 
 def _made(envelope: Envelope[EmailRequested], ports: EmailPorts) -> Result:
@@ -129,7 +137,7 @@ def _composed(
     suppressed = ports.documents.get(SUPPRESSIONS, shop, request.user_id) is not None
     capped = _capped(request, shop, ports)
     if quiet := silence(insight, recommendation, suppressed=suppressed, capped=capped):
-        return _skipped(request, quiet, recommendation), insight, recommendation
+        return _skip(request.email_id, request.user_id, quiet, recommendation.decision_id), insight, recommendation
     wanted = _plan(request, shop, insight, recommendation, ports, own)
     planned, rendered = _rendered(wanted, own, request, correlation_id, ports)
     at = request.at or from_ms(max(0, insight.at))
@@ -239,11 +247,7 @@ def _generated(
     )
 
 
-def _skipped(request: EmailRequested, quiet: Silence, recommendation: Recommendation) -> EmailSkipped:
+def _skip(email_id: str, user_id: str, quiet: Silence, decision_id: str) -> EmailSkipped:
     return EmailSkipped(
-        email_id=request.email_id,
-        user_id=request.user_id,
-        decision_id=recommendation.decision_id,
-        reason=quiet.reason,
-        detail=quiet.detail,
+        email_id=email_id, user_id=user_id, decision_id=decision_id, reason=quiet.reason, detail=quiet.detail
     )

@@ -76,6 +76,18 @@ class Asker:
         finally:
             self._forget(slot, future)
 
+    def send(self, shop: str, request: Request, correlation_id: str) -> Document:
+        """Publish a request and return its job at once; one that has been answered is not published again.
+
+        Raises:
+            ConflictError: another request was made under the same id.
+            UnavailableError: the request was not taken.
+        """
+        job = self._open_job(shop, request)
+        if job.body["status"] in _UNANSWERED:
+            self._ports.bus.publish([encode(self._envelope(shop, request, correlation_id))])
+        return job
+
     def hear(self, record: Record) -> None:
         """Take a reply that somebody waits for in this process; of several gateways only one has the asker.
 

@@ -26,6 +26,8 @@ _SCOPE_OF_JOB = {
     "erasures": "profiles:erase",
 }
 _EXPIRED = {"code": EXPIRED, "detail": "nobody answered the request in time; ask again"}
+_OWN_WORD = 2
+_RANKS = {"shop": 0, "hard-bounce": 1, "complaint": _OWN_WORD, "unsubscribed": _OWN_WORD}
 ERASURE_EXPIRES_MS = 24 * 3_600_000  # an erasure waits longer than an email: what lags is still carried out
 _NOT_ERASED = {"code": EXPIRED, "detail": "the erasure was not carried out in time; ask again, twice does no harm"}
 
@@ -153,12 +155,17 @@ def scope_of_job(kind: str) -> str:
     return _SCOPE_OF_JOB.get(kind, "admin")
 
 
+def outranks(reason: str, other: str) -> bool:
+    """Say whether a suppression's reason replaces another's; a person's latest own word replaces all."""
+    return _RANKS[reason] >= max(_RANKS[other], 1)
+
+
 def lifts(suppression: Mapping[str, Any], consents: Iterable[tuple[int, bool]]) -> bool:
-    """Say whether a shop may end a suppression: its own always, a person's own only after their new consent.
+    """Say whether a shop may end a suppression: a person's own only after their new consent, the others always.
 
     `consents` are the moments (ms) at which the person said yes or no to marketing.
     """
-    if suppression.get("reason") == "shop":
+    if _RANKS[str(suppression["reason"])] < _OWN_WORD:
         return True
     later = [(at, agreed) for at, agreed in consents if at > int(suppression["at"])]
     return max(later)[1] if later else False

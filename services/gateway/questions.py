@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, Field, WithJsonSchema
+from pydantic import AwareDatetime, BeforeValidator, Field, StrictBool, WithJsonSchema
 
 from shared.auth import Scope
 from shared.clock import to_ms
@@ -159,6 +159,12 @@ class NewInterest(Asked):
     score: Relevance = Field(1, validate_default=True, description="0 to 1", examples=["0.9"])
     expressed_at: Moment | None = Field(None, description="none: now", examples=[None])
     source: Text | None = Field(None, examples=["shop front"])
+
+
+class Agreed(Asked):
+    """What a user says to marketing."""
+
+    marketing: StrictBool = Field(examples=[True])
 
 
 class NewKey(Asked):

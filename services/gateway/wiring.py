@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from apiflask import APIBlueprint
 
 from services.gateway.asking import Asker, AskerPorts
+from services.gateway.driving import Driver, DriverPorts
 from services.gateway.ports import GatewayPorts
 from services.gateway.routes import (
+    campaigns,
     consent,
     console,
     deadletters,
@@ -31,10 +33,11 @@ GROUP = "gateway"
 
 @dataclass
 class GatewayService:
-    """The service: routes, and an ear for replies once started."""
+    """The service: routes; once started, an ear for replies and a driver of campaigns."""
 
     ports: GatewayPorts
     blueprints: list[APIBlueprint]
+    driver: Driver
     _subscriptions: list[Subscription] = field(default_factory=list)
 
     def start(self) -> None:
@@ -42,13 +45,15 @@ class GatewayService:
         handler = each(self.ports.asker.on_reply, bus=self.ports.bus, group=GROUP)
         self._subscriptions.append(self.ports.bus.subscribe(GROUP, [REPLIES], handler))
         self._subscriptions.append(self.ports.bus.listen(REPLIES, self.ports.asker.hear))
+        self.driver.start()
 
     def unready(self) -> str | None:
         """Return what keeps replies from arriving, or none."""
         return unready(self._subscriptions)
 
     def stop(self) -> None:
-        """Finish the replies in hand and stop."""
+        """Finish the replies in hand and stop; another gateway drives the campaigns on."""
+        self.driver.stop()
         while self._subscriptions:
             self._subscriptions.pop().stop()
 
@@ -74,7 +79,9 @@ def build(engines: Engines) -> GatewayService:
         engines.answers,
         engines.settings.environment,
     )
-    own = [
-        part.blueprint(ports) for part in (users, graph, making, templates, traces, consent, privacy, keys, deadletters)
-    ]
-    return GatewayService(ports, [*own, console.blueprint()])
+    parts = (users, graph, making, campaigns, templates, traces, consent, privacy, keys, deadletters)
+    driver = Driver(
+        DriverPorts(engines.knowledge, engines.history, engines.objects, engines.clock, asker),
+        engines.settings.campaign_in_flight,
+    )
+    return GatewayService(ports, [*(part.blueprint(ports) for part in parts), console.blueprint()], driver)

@@ -13,6 +13,11 @@ from shared.contracts.values import Id, Model, Moment
 EXPIRED = "expired"  # the code of a problem: nobody got to the request in time, and nothing was done
 
 
+def campaign_id(user_id: str, campaign: str, period: str | None) -> str:
+    """Return the id of what a campaign makes for a user in a period: the same, whoever asks however often."""
+    return hashlib.sha256(json.dumps([user_id, campaign, period]).encode()).hexdigest()[:32]
+
+
 class EmailRequested(Model):
     """Make an email for a user. The request id names the result: asked twice, made once."""
 
@@ -31,8 +36,7 @@ class EmailRequested(Model):
         """The id of the email: the campaign's own for this user and period, else the request's."""
         if self.campaign is None:
             return self.request_id
-        parts = json.dumps([self.user_id, self.campaign, self.period])
-        return hashlib.sha256(parts.encode()).hexdigest()[:32]
+        return campaign_id(self.user_id, self.campaign, self.period)
 
 
 class TemplateCheckRequested(Model):

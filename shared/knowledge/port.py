@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shared.knowledge.hindsight import Hindsight
     from shared.knowledge.insight import Fitted, Insight, Neighbour, Neighbourhood, Parameters, Product, Profile
     from shared.knowledge.projection import Delta, Row, RowKey
+    from shared.knowledge.segments import Filter
 
 T = TypeVar("T")
 
@@ -67,6 +68,9 @@ class KnowledgeReader(Protocol):
 
     def users(self, shop: str, *, after: str = "", limit: int = 50) -> list[str]:
         """Return user ids in order, after one of them."""
+
+    def among(self, shop: str, users: Sequence[str], wanted: Filter) -> list[str]:
+        """Return which of these users (1,000 at most) there are and match a filter, in the order given."""
 
     def status(self) -> Mapping[str, object]:
         """Return what operators ask: generation, rebuilding or not, counts, when last refreshed per shop."""

@@ -12,6 +12,7 @@ from shared.knowledge.neighbourhoods import check, draw
 from shared.knowledge.reading_facts import FOREVER, Horizon, Record, product_of, traits
 from shared.knowledge.reading_insight import insight_of, interests_of, matches_of, shop_of, user_of
 from shared.knowledge.rows import uid
+from shared.knowledge.segments import MOST, Filter, among
 
 _MOST_NEIGHBOURS = 50
 _MOST_USERS = 1_000
@@ -99,6 +100,10 @@ class Reading:
         """Return user ids in order, after one of them; at most 1,000."""
         parameters = {"shop": shop, "after": after, "limit": _clamp(limit, _MOST_USERS)}
         return [row["id"] for row in self.engine.run("users_after", parameters)]
+
+    def among(self, shop: str, users: Sequence[str], wanted: Filter) -> list[str]:
+        """Return which of these users (1,000 at most) there are and match a filter, in the order given."""
+        return among(self.engine, shop, users[:MOST], wanted)
 
     def _name(self, shop: str, kind: str, id: str) -> str | None:
         if kind == "product":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -47,6 +47,28 @@ class Suppressions(Page):
     """Who gets no marketing, last changed first."""
 
     items: list[Suppression]
+
+
+class Taken(Shown):
+    """What became of each report, in order."""
+
+    outcomes: list[Literal["suppressed", "known", "unknown-email"]] = Field(examples=[["suppressed"]])
+
+
+class Consent(Shown):
+    """What a user last said to marketing (none: nothing), and whether they get none for any reason."""
+
+    user_id: str = Field(examples=["ann"])
+    marketing: bool | None = Field(examples=[True])
+    at: str | None = Field(examples=_AT)
+    suppressed: bool = Field(examples=[False])
+
+
+class Said(Shown):
+    """A user's word was taken in."""
+
+    event_id: str = Field(examples=["6f0c2e7d9b1a4c58"])
+    outcome: str = Field(examples=["accepted"])
 
 
 class DeadLetter(Shown):

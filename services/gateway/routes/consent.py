@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from html import escape
 from http import HTTPStatus
@@ -15,14 +16,15 @@ from services.gateway.answers import operations as shown
 from services.gateway.paging import page, size
 from services.gateway.ports import GatewayPorts
 from services.gateway.routes.users import ANN, listed
-from shared.clock import to_ms
-from shared.contracts.events import Kind
+from services.gateway.suppressions import SUPPRESSIONS, Reports, suppress, take
+from shared.contracts.codec import Envelope, encode
+from shared.contracts.events import Consent, Kind, UserUpdated
 from shared.errors import ConflictError
 from shared.unsubscribe import verify
-from shared.web.contract import Answer, describes, query_of
+from shared.web.app import correlation_id
+from shared.web.contract import Answer, body_of, describes, query_of
 from shared.web.guard import principal, public, requires
 
-SUPPRESSIONS = "suppressions"
 _MOST = 500
 _LATEST = 100  # of what became known of a user; an older consent is not a new one
 
@@ -33,6 +35,8 @@ def blueprint(ports: GatewayPorts) -> APIBlueprint:
     _link(routes, ports)
     _list(routes, ports)
     _changes(routes, ports)
+    _reports(routes, ports)
+    _word(routes, ports)
     return routes
 
 
@@ -60,7 +64,7 @@ def _link(routes: APIBlueprint, ports: GatewayPorts) -> None:
     def unsubscribe(token: str) -> Response:
         """Send this reader no more emails (also RFC 8058's one click)."""
         shop, user_id = verify(token, ports.signing_key)
-        _suppress(ports, shop, user_id, "unsubscribed")
+        suppress(ports, shop, user_id, "unsubscribed")
         return _page("Unsubscribed", "<p>You will get no more of these emails.</p>")
 
 
@@ -87,9 +91,9 @@ def _changes(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.put("/v1/suppressions/<id:user_id>")
     @requires("emails:write")
     @describes({204: None}, errors=(404,), examples=ANN)
-    def suppress(user_id: str) -> Any:
+    def suppress_user(user_id: str) -> Any:
         """Send a user no more emails."""
-        _suppress(ports, principal().shop, user_id, "shop")
+        suppress(ports, principal().shop, user_id, "shop")
         return None, HTTPStatus.NO_CONTENT
 
     @routes.delete("/v1/suppressions/<id:user_id>")
@@ -105,16 +109,43 @@ def _changes(routes: APIBlueprint, ports: GatewayPorts) -> None:
         return None, HTTPStatus.NO_CONTENT
 
 
+def _reports(routes: APIBlueprint, ports: GatewayPorts) -> None:
+    @routes.post("/v1/suppressions/events")
+    @requires("emails:write")
+    @describes({200: shown.Taken}, body=Reports)
+    def take_reports() -> Any:
+        """Take in what mailboxes said: hard bounces, complaints and unsubscriptions suppress, at once and for good."""
+        shop = principal().shop
+        return {"outcomes": [take(ports, shop, each) for each in body_of(Reports).events]}
+
+
+def _word(routes: APIBlueprint, ports: GatewayPorts) -> None:
+    @routes.get("/v1/users/<id:user_id>/consent")
+    @requires("profiles:read")
+    @describes({200: shown.Consent}, errors=(404,), examples=ANN)
+    def consent(user_id: str) -> Any:
+        """Say what a user last said to marketing, and whether they are suppressed."""
+        shop = principal().shop
+        ports.profile(shop, user_id)
+        at, agreed = max(_consents(ports, shop, user_id), default=(None, None))
+        known = ports.history.get(SUPPRESSIONS, shop, user_id)
+        return {"user_id": user_id, "marketing": agreed, "at": model.iso(at), "suppressed": known is not None}
+
+    @routes.put("/v1/users/<id:user_id>/consent")
+    @requires("events:write")
+    @describes({202: shown.Said}, body=questions.Agreed, errors=(404,), examples=ANN)
+    def say_consent(user_id: str) -> Any:
+        """Take in what a user says to marketing; no lifts nothing and yes lifts no suppression by itself."""
+        now, id = ports.clock.now(), uuid.uuid4().hex
+        said = Consent(marketing=body_of(questions.Agreed).marketing)
+        event = UserUpdated(event_id=id, user_id=user_id, updated_at=now, consent=said)
+        ports.bus.publish([encode(Envelope(principal().shop, id, user_id, now.isoformat(), event, correlation_id()))])
+        return {"event_id": id, "outcome": "accepted"}, HTTPStatus.ACCEPTED
+
+
 def _consents(ports: GatewayPorts, shop: str, user_id: str) -> Iterator[tuple[int, bool]]:
     said = ports.history.timeline(shop, user_id=user_id, kinds=(Kind.USER,), page_size=_LATEST)
     return model.consents(said.items)
-
-
-def _suppress(ports: GatewayPorts, shop: str, user_id: str, reason: str) -> None:
-    """Keep a suppression; a person's own word is never replaced by the shop's."""
-    known = ports.history.get(SUPPRESSIONS, shop, user_id)
-    if known is None or reason != "shop":
-        ports.history.put(SUPPRESSIONS, shop, user_id, {"reason": reason, "at": to_ms(ports.clock.now())})
 
 
 def _page(title: str, body: str) -> Response:

@@ -20,7 +20,8 @@ from services.gateway.routes.users import ANN
 from shared.clock import to_ms
 from shared.contracts.codec import Envelope, encode
 from shared.contracts.events import UserErased
-from shared.errors import OutcomeUnknownError, UnavailableError
+from shared.erasures import MADE
+from shared.errors import NotFoundError, OutcomeUnknownError, UnavailableError
 from shared.history.port import Document
 from shared.logs import logger
 from shared.web.app import correlation_id
@@ -28,7 +29,8 @@ from shared.web.contract import Answer, describes
 from shared.web.guard import principal, requires
 
 _PAGE = 500
-_KEPT_OF_A_PERSON = ("emails", "boards", "decisions")
+_KEPT_OF_A_PERSON = (*MADE, JOBS)
+_INTERNAL = {"files", "pictures", "digest"}  # where things are kept, and what requests are compared by
 _log = logger("gateway")
 
 
@@ -51,9 +53,9 @@ def blueprint(ports: GatewayPorts) -> APIBlueprint:
     @requires("profiles:export")
     @describes({200: whole}, errors=(404,), examples=ANN)
     def export(user_id: str) -> Any:
-        """Give all that is known of a user, as one file."""
+        """Give all that is known of a user, as one file; somebody without a profile may have been written to."""
         shop = principal().shop
-        profile = model.profile(ports.profile(shop, user_id))
+        profile = _known(shop, user_id, ports)
         _log.info("user.exported", key_id=principal().key_id)
         response = Response(_all(shop, user_id, profile, ports), mimetype="application/json")
         name = quote(f"{user_id}.json", safe="")
@@ -89,7 +91,23 @@ def _erase(shop: str, user_id: str, ports: GatewayPorts) -> str:
     return id
 
 
-def _all(shop: str, user_id: str, profile: dict[str, Any], ports: GatewayPorts) -> Iterator[bytes]:
+def _known(shop: str, user_id: str, ports: GatewayPorts) -> dict[str, Any] | None:
+    """Return a user's profile, or none where there is none but something else is kept.
+
+    Raises:
+        NotFoundError: nothing at all is kept.
+    """
+    found = ports.knowledge.profile(shop, user_id)
+    if found is not None:
+        return model.profile(found)
+    by_id = any(ports.history.get(collection, shop, user_id) for collection in ("contacts", "suppressions"))
+    made = (each for collection in _KEPT_OF_A_PERSON for each in _documents(collection, shop, user_id, ports))
+    if not by_id and next(made, None) is None:
+        raise NotFoundError("there is no such user")
+    return None
+
+
+def _all(shop: str, user_id: str, profile: dict[str, Any] | None, ports: GatewayPorts) -> Iterator[bytes]:
     """Yield a JSON object piece by piece: a person may have a long history."""
     contact = ports.history.get("contacts", shop, user_id)
     reached = {name: value for name, value in contact.body.items() if name != "stamps"} if contact else None
@@ -99,8 +117,16 @@ def _all(shop: str, user_id: str, profile: dict[str, Any], ports: GatewayPorts) 
     yield json.dumps(head, ensure_ascii=False, default=str)[:-1].encode()
     yield from _array("events", (model.entry(each) for each in _events(shop, user_id, ports)))
     for collection in _KEPT_OF_A_PERSON:
-        yield from _array(collection, (dict(each.body) for each in _documents(collection, shop, user_id, ports)))
+        yield from _array(collection, (_whole(each, ports) for each in _documents(collection, shop, user_id, ports)))
     yield b"}"
+
+
+def _whole(document: Document, ports: GatewayPorts) -> dict[str, Any]:
+    """Return a document with its text, as its reader got it, and without what is about our keeping of it."""
+    body = {name: value for name, value in document.body.items() if name not in _INTERNAL}
+    text = next((each["key"] for each in document.body.get("files", ()) if each["file"] == "email.txt"), None)
+    kept = ports.objects.get(text) if text else None
+    return {**body, "text": kept.data.decode()} if kept else body
 
 
 def _array(name: str, items: Iterator[dict[str, Any]]) -> Iterator[bytes]:

@@ -1,0 +1,148 @@
+"""Segments and campaigns: how many are meant, and emails or boards for all of them as one job."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Literal
+
+from apiflask import APIBlueprint
+from flask import Response
+from pydantic import Field
+
+from services.gateway import model, outcomes, questions
+from services.gateway.answers import campaigns as shown
+from services.gateway.asking import request_id
+from services.gateway.campaigns import CAMPAIGNS, CampaignDesk, NewCampaign, Steer
+from services.gateway.once import HEADER, idempotency_key, once, scoped
+from services.gateway.paging import page, size
+from services.gateway.ports import GatewayPorts
+from services.gateway.routes.users import listed
+from services.gateway.segments import Segment, count
+from services.gateway.templates import Shelf
+from shared.errors import ConflictError, InvalidInputError, NotFoundError, Violation
+from shared.history.port import Document
+from shared.web.contract import Answer, Asked, body_of, describes, query_of
+from shared.web.guard import demand, principal, requires
+
+_MOST = 100
+_READ, _WRITE = ("emails:read", "boards:read"), ("emails:write", "boards:write")
+_SAME = ("period", "makes", "template", "layout", "status", "expected", "made", "skipped", "failed", "reasons")
+
+
+class Filed(Asked):
+    """As which file."""
+
+    format: Literal["ndjson", "csv"] = Field("ndjson", description="how it is written")
+
+
+def blueprint(ports: GatewayPorts) -> APIBlueprint:
+    """Return the routes of segments and campaigns."""
+    routes, desk = APIBlueprint("campaigns", __name__, tag="Campaigns"), CampaignDesk(ports.history, ports.clock)
+    _segments(routes, ports)
+    _beginning(routes, desk, ports)
+    _reading(routes, desk)
+    _result(routes, desk, ports)
+    return routes
+
+
+def _segments(routes: APIBlueprint, ports: GatewayPorts) -> None:
+    @routes.post("/v1/segments/count")
+    @requires("profiles:read")
+    @describes({200: shown.Counted}, body=Segment)
+    def count_segment() -> Any:
+        """Say how many users a segment is made of, before a campaign is made for it."""
+        return count(ports.knowledge, principal().shop, body_of(Segment))
+
+
+def _beginning(routes: APIBlueprint, desk: CampaignDesk, ports: GatewayPorts) -> None:
+    shelf = Shelf(ports.history, ports.clock)
+
+    @routes.post("/v1/campaigns")
+    @requires(*_WRITE)
+    @once(ports.counters, ports.history)
+    @describes({202: Answer(shown.Campaign, headers=("Location",))}, body=NewCampaign, errors=(409,), headers=(HEADER,))
+    def begin_campaign() -> Any:
+        """Make emails or boards for a segment, as one job: each as if it were asked for alone."""
+        asked, shop = body_of(NewCampaign), principal().shop
+        demand(f"{asked.makes}:write")
+        _check(asked, shop, shelf)
+        begun = _begun(desk, shop, request_id(scoped("campaigns"), "", idempotency_key()), asked, ports)
+        return _shown(begun), HTTPStatus.ACCEPTED, {"Location": f"/v1/campaigns/{begun.id}"}
+
+    @routes.patch("/v1/campaigns/<id:id>")
+    @requires(*_WRITE)
+    @describes({200: shown.Campaign}, body=Steer, errors=(404, 409))
+    def steer_campaign(id: str) -> Any:
+        """Pause a campaign, let it run again, or cancel it for good."""
+        shop = principal().shop
+        demand(f"{desk.known(shop, id).body['makes']}:write")
+        return _shown(desk.steer(shop, id, body_of(Steer).status))
+
+
+def _begun(desk: CampaignDesk, shop: str, id: str, asked: NewCampaign, ports: GatewayPorts) -> Document:
+    try:
+        return desk.begin(shop, id, asked, ports.knowledge)
+    except ConflictError:
+        return desk.known(shop, id)  # begun under this key just before its answer was lost
+
+
+def _check(asked: NewCampaign, shop: str, shelf: Shelf) -> None:
+    """Refuse what would fail for every member."""
+    foreign = "layout" if asked.makes == "emails" else "template"
+    if getattr(asked, foreign) is not None:
+        raise InvalidInputError(
+            "the campaign breaks its contract", [Violation(f"/{foreign}", f"not for {asked.makes}")]
+        )
+    try:
+        if asked.template is not None:
+            shelf.head(shop, asked.template.partition("@")[0])
+    except NotFoundError as error:
+        raise InvalidInputError(str(error), [Violation("/template", str(error))]) from None
+
+
+def _reading(routes: APIBlueprint, desk: CampaignDesk) -> None:
+    @routes.get("/v1/campaigns")
+    @requires(*_READ)
+    @describes({200: listed(shown.Campaigns)}, query=questions.Paging)
+    def campaigns() -> Any:
+        """List the shop's campaigns, last changed first."""
+        asked, who = query_of(questions.Paging), principal()
+        found = desk.documents.find(CAMPAIGNS, who.shop, page_token=asked.page_token, page_size=size(asked, _MOST))
+        return page([_shown(each) for each in found.items if who.may(f"{each.body['makes']}:read")], found.next_token)
+
+    @routes.get("/v1/campaigns/<id:id>")
+    @requires(*_READ)
+    @describes({200: shown.Campaign}, errors=(404,))
+    def campaign(id: str) -> Any:
+        """Show a campaign and how far it has come."""
+        return _shown(_readable(desk, id))
+
+
+def _result(routes: APIBlueprint, desk: CampaignDesk, ports: GatewayPorts) -> None:
+    file = Answer(None, ("application/x-ndjson", "text/csv"), "a line for each member", ("Content-Disposition",))
+
+    @routes.get("/v1/campaigns/<id:id>/result")
+    @requires(*_READ)
+    @describes({200: file}, query=Filed, errors=(404,))
+    def campaign_result(id: str) -> Any:
+        """Give what became of each member so far: made, skipped or failed, why, and the email's or board's id."""
+        asked, found = query_of(Filed), _readable(desk, id)
+        told = outcomes.lines(found, ports.history, ports.objects)
+        body = told if asked.format == "ndjson" else outcomes.table(told)
+        response = Response(body, mimetype="text/csv" if asked.format == "csv" else "application/x-ndjson")
+        response.headers["Content-Disposition"] = f'attachment; filename="campaign.{asked.format}"'
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+def _readable(desk: CampaignDesk, id: str) -> Document:
+    found = desk.known(principal().shop, id)
+    demand(f"{found.body['makes']}:read")
+    return found
+
+
+def _shown(campaign: Document) -> dict[str, Any]:
+    body = campaign.body
+    times = {name: model.iso(body[name]) for name in ("created_at", "finished_at")}
+    told = {"id": campaign.id, "campaign": body["name"], **{name: body[name] for name in _SAME}, **times}
+    return {**told, "result": f"/v1/campaigns/{campaign.id}/result"}
