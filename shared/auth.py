@@ -39,6 +39,8 @@ class Scope(StrEnum):
     BOARDS_WRITE = "boards:write"
     TEMPLATES_READ = "templates:read"
     TEMPLATES_WRITE = "templates:write"
+    RULES_READ = "rules:read"
+    RULES_WRITE = "rules:write"
     PROFILES_EXPORT = "profiles:export"
     PROFILES_ERASE = "profiles:erase"
     DEADLETTERS_READ = "deadletters:read"

@@ -2,12 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
 from shared.errors import ConflictError
 from shared.history.port import Documents
-from shared.knowledge.insight import Insight
+from shared.knowledge.insight import Insight, Rule
+from shared.knowledge.port import KnowledgeReader
 from shared.knowledge.recommend import Recommendation, inputs
 
-DECISIONS = "decisions"
+DECISIONS, RULEBOOKS = "decisions", "rulebooks"
+
+
+def under_rules(insight: Insight, at: int, knowledge: KnowledgeReader, documents: Documents) -> Insight:
+    """Return an insight with the shop's rules that are in force at a moment (ms); what is decided on it obeys them.
+
+    Raises:
+        UnavailableError: the graph or the documents do not answer.
+    """
+    book = documents.get(RULEBOOKS, insight.shop, insight.shop)
+    said = [each for each in (book.body["rules"] if book else ()) if _in_force(each, at)]
+    return replace(insight, rules=tuple(_rule(each, insight, knowledge) for each in said)) if said else insight
+
+
+def _in_force(said: Mapping[str, Any], at: int) -> bool:
+    return int(said["starts_at"]) <= at and (said["ends_at"] is None or at < int(said["ends_at"]))
+
+
+def _rule(said: Mapping[str, Any], insight: Insight, knowledge: KnowledgeReader) -> Rule:
+    product_id = said["product_id"]
+    pins = said["action"] == "pin" and product_id is not None
+    return Rule(
+        rule_id=said["rule_id"],
+        action=said["action"],
+        product_id=product_id,
+        category=tuple(said["category"]),
+        price_from=_decimal(said["price_from"]),
+        price_to=_decimal(said["price_to"]),
+        currency=said["currency"],
+        factor=float(said["factor"]),
+        pinned=knowledge.product(insight.shop, product_id) if pins else None,
+    )
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 def keep_decision(insight: Insight, recommendation: Recommendation, documents: Documents) -> None:

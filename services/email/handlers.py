@@ -17,7 +17,7 @@ from shared.clock import Clock, from_ms, to_ms
 from shared.contracts.codec import Envelope, encode
 from shared.contracts.requests import EmailGenerated, EmailRequested, EmailSkipped, ReplyStatus, TemplateCheckRequested
 from shared.contracts.templates import BUILT_IN, Template
-from shared.decisions import keep_decision
+from shared.decisions import keep_decision, under_rules
 from shared.erasures import unless_erased
 from shared.errors import InvalidInputError, PermanentError
 from shared.history.port import Documents
@@ -133,6 +133,7 @@ def _composed(
 ) -> tuple[Result, Insight, Recommendation]:
     own = _own_template(request, shop, ports)
     insight = ports.knowledge.insight(shop, request.user_id, to_ms(request.at) if request.at else None)
+    insight = under_rules(insight, to_ms(request.at or ports.clock.now()), ports.knowledge, ports.documents)
     recommendation = recommend(insight)
     suppressed = ports.documents.get(SUPPRESSIONS, shop, request.user_id) is not None
     capped = _capped(request, shop, ports)

@@ -44,6 +44,8 @@ def copy_for(locale: str | None) -> Copy:
 
 def due_first(items: Sequence[Item], insight: Insight) -> tuple[Item, ...]:
     """Return the items with the first one that is due in front: it is what the headline is about."""
+    if any("pin" in item.parts for item in items):
+        return tuple(items)  # the shop has said what comes first
     due = next((item for item in items if _gap_if_due(item, insight)), None)
     return tuple(items) if due is None else (due, *(item for item in items if item is not due))
 
@@ -82,6 +84,13 @@ def reason(item: Item, insight: Insight, copy: Copy) -> str:
     told = copy.get("reasons")
     if told is None:
         return item.reason
+    if item.path is None and item.slate == "discover":
+        return str(told["shop"]) if item.rules else str(told[Via.POPULAR.value])
+    said = _told(item, insight, copy, told)
+    return f"{said} ({told['ruled']})" if item.rules and item.parts.get("boost", 1.0) >= 1 else said
+
+
+def _told(item: Item, insight: Insight, copy: Copy, told: Mapping[str, str]) -> str:
     if item.slate == "buy_again":
         ago = _words_for(_days_since(item, insight), copy["ago"])
         count = len(_bought(item, insight))

@@ -10,6 +10,7 @@ from services.embedded.arguments import known_shop, moment_of
 from services.embedded.runtime import Runtime
 from shared.clock import from_ms, to_ms
 from shared.contracts.values import from_minor_units
+from shared.decisions import under_rules
 from shared.errors import UsageError
 from shared.history.port import TrendQuery, TrendRow
 from shared.knowledge.recommend import recommend
@@ -110,7 +111,10 @@ def export_recommendations(runtime: Runtime, arguments: Arguments) -> Lines:
     shop = known_shop(runtime, arguments["shop"])
     runtime.settle()
     for user_id in _users(runtime, shop):
-        decided = recommend(runtime.engines.knowledge.insight(shop, user_id), arguments.get("limit", 10))
+        insight = runtime.engines.knowledge.insight(shop, user_id)
+        now = to_ms(runtime.engines.clock.now())
+        insight = under_rules(insight, now, runtime.engines.knowledge, runtime.engines.history)
+        decided = recommend(insight, arguments.get("limit", 10))
         for slate in ("buy_again", "discover"):
             for rank, item in enumerate(getattr(decided, slate), 1):
                 head = {"user_id": user_id, "slate": slate, "rank": rank, "decision_id": decided.decision_id}

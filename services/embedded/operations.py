@@ -19,7 +19,9 @@ from shared import auth
 from shared.bus import deadletters
 from shared.clock import to_ms
 from shared.contracts.requests import BoardRequested, EmailRequested, EmailSkipped
+from shared.decisions import under_rules
 from shared.errors import NotFoundError, UsageError
+from shared.knowledge.insight import Insight
 from shared.knowledge.recommend import recommend as decide
 
 Arguments = Mapping[str, Any]
@@ -81,13 +83,18 @@ def recommend(runtime: Runtime, arguments: Arguments) -> Lines:
     hindsight = None if at is None else runtime.graph.refresher.hindsight(shop, at)
     for user_id in arguments["users"]:
         insight = runtime.engines.knowledge.insight(shop, user_id, at, hindsight)
-        decided = decide(insight, arguments.get("limit", 10))
+        decided = decide(_ruled(runtime, insight, at), arguments.get("limit", 10))
         slates = {
             name: [item.as_json() for item in getattr(decided, name)] for name in ("buy_again", "discover", "top")
         }
         yield {
             "result": {"user_id": user_id, **slates, "served_by": decided.served_by, "decision_id": decided.decision_id}
         }
+
+
+def _ruled(runtime: Runtime, insight: Insight, at: int | None) -> Insight:
+    moment = to_ms(runtime.engines.clock.now()) if at is None else at
+    return under_rules(insight, moment, runtime.engines.knowledge, runtime.engines.history)
 
 
 def make_email(runtime: Runtime, arguments: Arguments) -> Lines:

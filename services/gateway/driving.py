@@ -105,8 +105,13 @@ class Drive:
             self._todo = [user for user in self._todo if not self._asked_before(user)]
 
     def _stranger(self, user: str) -> Outcome:
-        erased = standing(self._shop, user, self._ports.history).step > 0
-        return Outcome("", "skipped", "erased") if erased else Outcome(user, "skipped", "unknown-user")
+        """Return what becomes of somebody whom the graph does not know; who was erased is not named again."""
+        if self._erased(user):
+            return Outcome("", "skipped", "erased")
+        return Outcome(user, "skipped", "unknown-user")
+
+    def _erased(self, user: str) -> bool:
+        return standing(self._shop, user, self._ports.history).step > 0
 
     def _asked_before(self, user: str) -> bool:
         request = request_for(self._held.body, user)
@@ -117,6 +122,9 @@ class Drive:
 
     def _ask(self, user: str) -> int:
         """Ask for a member; say how many requests that put in flight."""
+        if self._erased(user) and not self._ports.knowledge.among(self._shop, [user], Filter()):
+            self._outcomes[user] = self._stranger(user)
+            return 0
         request = request_for(self._held.body, user)
         try:
             self._ports.asker.send(self._shop, request, self.id)

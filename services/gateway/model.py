@@ -157,7 +157,12 @@ def scope_of_job(kind: str) -> str:
 
 def outranks(reason: str, other: str) -> bool:
     """Say whether a suppression's reason replaces another's; a person's latest own word replaces all."""
-    return _RANKS[reason] >= max(_RANKS[other], 1)
+    return _rank(reason) >= max(_rank(other), 1)
+
+
+def _rank(reason: str) -> int:
+    """Return how much a reason weighs; one that we do not know is taken for a person's own word."""
+    return _RANKS.get(reason, _OWN_WORD)
 
 
 def lifts(suppression: Mapping[str, Any], consents: Iterable[tuple[int, bool]]) -> bool:
@@ -165,7 +170,7 @@ def lifts(suppression: Mapping[str, Any], consents: Iterable[tuple[int, bool]]) 
 
     `consents` are the moments (ms) at which the person said yes or no to marketing.
     """
-    if _RANKS[str(suppression["reason"])] < _OWN_WORD:
+    if _rank(str(suppression["reason"])) < _OWN_WORD:
         return True
     later = [(at, agreed) for at, agreed in consents if at > int(suppression["at"])]
     return max(later)[1] if later else False

@@ -18,6 +18,7 @@ from services.gateway.routes import (
     keys,
     making,
     privacy,
+    rules,
     templates,
     traces,
     users,
@@ -79,7 +80,7 @@ def build(engines: Engines) -> GatewayService:
         engines.answers,
         engines.settings.environment,
     )
-    parts = (users, graph, making, campaigns, templates, traces, consent, privacy, keys, deadletters)
+    parts = (users, graph, making, campaigns, templates, traces, consent, privacy, rules, keys, deadletters)
     driver = Driver(
         DriverPorts(engines.knowledge, engines.history, engines.objects, engines.clock, asker),
         engines.settings.campaign_in_flight,

@@ -12,6 +12,7 @@ from services.visionboard.model import LayoutName, Slate
 from shared.knowledge.insight import Bought, Insight, Product
 from shared.knowledge.names import tidy
 from shared.knowledge.recommend import Item, Recommendation
+from shared.knowledge.rules import offerable
 
 FAVOURITES = "Everyday favourites"
 DISCOVERIES = "Something new"
@@ -80,7 +81,9 @@ def _picks(insight: Insight, recommendation: Recommendation) -> list[Pick]:
     due = {item.product.product_id: item for item in recommendation.buy_again}
     dismissed = {reaction.product.product_id for reaction in insight.reactions if reaction.dismissed_at}
     loved = [
-        _loved(bought, due.get(bought.product.product_id), insight) for bought in insight.bought if bought.kept > 0
+        _loved(bought, due.get(bought.product.product_id), insight)
+        for bought in insight.bought
+        if bought.kept > 0 and offerable(bought.product, insight.rules)
     ]
     fresh = [_fresh(item, place) for place, item in enumerate(recommendation.discover)]
     known = {pick.product.product_id for pick in (*loved, *fresh)}

@@ -19,7 +19,7 @@ from shared.bus.port import Bus
 from shared.clock import Clock, from_ms, to_ms
 from shared.contracts.codec import Envelope, encode
 from shared.contracts.requests import BoardGenerated, BoardRequested, ReplyStatus
-from shared.decisions import keep_decision
+from shared.decisions import keep_decision, under_rules
 from shared.erasures import standing, unless_erased
 from shared.errors import InvalidInputError, TransientError, Violation
 from shared.history.port import Documents
@@ -139,6 +139,7 @@ def _composed(
 ) -> tuple[BoardGenerated, Insight, Recommendation]:
     layout = _layout(request)
     insight = ports.knowledge.insight(shop, request.user_id, to_ms(request.at) if request.at else None)
+    insight = under_rules(insight, to_ms(request.at or ports.clock.now()), ports.knowledge, ports.documents)
     recommendation = recommend(insight, _CANDIDATES)
     commission = Commission(
         board_id=request.request_id,

@@ -148,6 +148,24 @@ class Fitted:
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """A business rule of the shop, in force at the insight's moment; see `shared.knowledge.rules` for what it does.
+
+    It is about products of which all holds that is given. `pinned` is what a pin by product brings in.
+    """
+
+    rule_id: str
+    action: str  # boost, pin or exclude
+    product_id: str | None = None
+    category: tuple[str, ...] = ()  # from broad to narrow
+    price_from: Decimal | None = None
+    price_to: Decimal | None = None
+    currency: str | None = None  # of the prices
+    factor: float = 1.0  # of a boost; below 1 it holds back
+    pinned: Product | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Insight:
     """One user, seen through the graph at moment `at` (ms); an unknown one has `known=False` and popular candidates.
 
@@ -167,6 +185,7 @@ class Insight:
     candidates: tuple[Candidate, ...]
     parameters: Parameters
     refreshed_at: int  # when neighbours and popularity were last refreshed (ms; 0: never)
+    rules: tuple[Rule, ...] = ()  # in the order made; the graph knows none, they are put in (`shared.decisions`)
 
 
 @dataclass(frozen=True, slots=True)

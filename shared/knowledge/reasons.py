@@ -34,6 +34,12 @@ def discover(path: Path) -> str:
             return "Popular in the shop right now"
 
 
+def by_shop(reason: str, action: str) -> str:
+    """Return a reason that also says that a rule of the shop lifted it: by a boost or a pin."""
+    said = "picked by the shop" if action == "pin" else "featured by the shop"
+    return f"{reason} ({said})" if reason else said.capitalize()
+
+
 def _often(count: int) -> str:
     return _NUMBERS[count] if count < len(_NUMBERS) else f"{count} times"
 

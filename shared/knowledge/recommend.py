@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from shared.knowledge import reasons
+from shared.knowledge import reasons, rules
 from shared.knowledge.insight import Bought, Candidate, Insight, Parameters, Path, Product, Via
 from shared.knowledge.names import tidy
 
@@ -41,6 +41,7 @@ class Item:
     parts: Mapping[str, float]
     reason: str
     path: Path | None = None
+    rules: tuple[str, ...] = ()  # ids of the shop's rules that lifted or pinned it
 
     def as_json(self) -> dict[str, Any]:
         """Return the item as plain JSON, with what a frontend needs to show it."""
@@ -59,6 +60,7 @@ class Item:
             "url": product.url,
             "image_url": product.image_url,
             "path": None if self.path is None else {"via": self.path.via.value, "source_id": self.path.source_id},
+            "rules": list(self.rules),
         }
 
 
@@ -78,14 +80,18 @@ class Recommendation:
 def recommend(insight: Insight, limit: int = 10) -> Recommendation:
     """Return at most `limit` items per slate, best first; ties go by popularity, then by product id."""
     unwanted = frozenset(r.product.product_id for r in insight.reactions if r.dismissed_at)
-    again = _ranked(_again(insight, unwanted))
-    new = _varied(_ranked(_new(insight, unwanted)), insight.candidates)
+    again, new, popular = (
+        _ranked(rules.weighed(found(insight, unwanted), insight.rules)) for found in (_again, _new, _popular)
+    )
+    again = rules.first(again, insight.rules)
+    new = rules.first([*_varied(new, insight.candidates), *_brought(insight, unwanted, (*again, *new))], insight.rules)
+    top = rules.first(_top(again, new, popular, insight.parameters.new_among_top), insight.rules)
     return Recommendation(
         user_id=insight.user_id,
         at=insight.at,
         buy_again=tuple(again[:limit]),
         discover=tuple(new[:limit]),
-        top=tuple(_top(again, new, _ranked(_popular(insight, unwanted)), insight.parameters.new_among_top)[:limit]),
+        top=tuple(top[:limit]),
         served_by=_served_by(again, new),
         decision_id=decision_id(insight),
     )
@@ -186,6 +192,14 @@ def _popular(insight: Insight, unwanted: frozenset[str]) -> Iterable[Item]:
             score = float(product.popularity)
             popular = Path(Via.POPULAR, score, product.popularity)
             yield Item(product, "discover", score, {"popularity": score}, reasons.discover(popular), popular)
+
+
+def _brought(insight: Insight, unwanted: frozenset[str], listed: Iterable[Item]) -> Iterable[Item]:
+    """Yield what the shop's pins bring in that no path led to, and that the user did not dismiss."""
+    known = unwanted | {item.product.product_id for item in listed}
+    for product in rules.brought(insight.rules):
+        if product.product_id not in known:
+            yield Item(product, "discover", 0.0, {}, "")
 
 
 def _offerable(product: Product, unwanted: frozenset[str]) -> bool:

@@ -68,7 +68,10 @@ def test_an_email_that_was_made_before_its_reader_unsubscribed_is_not_handed_off
     first = served.post("/v1/emails", asked)
     assert 201 == first.status_code
     served.client.post(f"/v1/unsubscribe/{sign('demo', 'ann', served.signing)}")
-    assert (200, "suppressed") == (served.post("/v1/emails", asked).status_code, last_of(served, first.json["email_id"]))
+    assert (200, "suppressed") == (
+        served.post("/v1/emails", asked).status_code,
+        last_of(served, first.json["email_id"]),
+    )
 
 
 def last_of(served, email_id: str) -> str:

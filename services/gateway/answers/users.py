@@ -117,6 +117,7 @@ class Offer(Shown):
     url: str | None = Field(examples=[None])
     image_url: str | None = Field(examples=[None])
     path: Way | None
+    rules: list[str] = Field(description="ids of the shop's rules that boosted or pinned it", examples=[[]])
 
 
 class Recommendations(Shown):

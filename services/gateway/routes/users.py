@@ -15,6 +15,7 @@ from services.gateway.paging import page, place_of, size, token_after
 from services.gateway.ports import GatewayPorts
 from shared.clock import to_ms
 from shared.contracts.events import Kind
+from shared.decisions import under_rules
 from shared.knowledge.recommend import recommend
 from shared.web.app import correlation_id
 from shared.web.contract import Answer, body_of, describes, query_of
@@ -112,6 +113,7 @@ def _whereto(routes: APIBlueprint, ports: GatewayPorts) -> None:
         """Say what to offer a user: what to buy again, what to discover, and why; popular products to the unknown."""
         asked = query_of(questions.Offers)
         insight = ports.knowledge.insight(principal().shop, user_id, to_ms(asked.at) if asked.at else None)
+        insight = under_rules(insight, to_ms(asked.at or ports.clock.now()), ports.knowledge, ports.history)
         return model.recommendation(recommend(insight, asked.limit), known=insight.known)
 
     @routes.get("/v1/users/<id:user_id>/similar")

@@ -1,0 +1,68 @@
+"""Business rules over HTTP: boost, pin or exclude products, categories and prices, in everything that is offered."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from apiflask import APIBlueprint
+
+from services.gateway import model
+from services.gateway.answers import rules as shown
+from services.gateway.once import HEADER, once
+from services.gateway.ports import GatewayPorts
+from services.gateway.rules import NewRule, Rulebook, Said
+from shared.logs import logger
+from shared.web.contract import Answer, body_of, describes
+from shared.web.guard import principal, requires
+
+_log = logger("gateway")
+
+
+def blueprint(ports: GatewayPorts) -> APIBlueprint:
+    """Return the routes of business rules."""
+    routes, book = APIBlueprint("rules", __name__, tag="Rules"), Rulebook(ports.history, ports.clock)
+    _reading(routes, book)
+    _writing(routes, book, ports)
+    return routes
+
+
+def _reading(routes: APIBlueprint, book: Rulebook) -> None:
+    @routes.get("/v1/rules")
+    @requires("rules:read")
+    @describes({200: shown.Rules})
+    def rules() -> Any:
+        """List the shop's rules in the order made; all of them on one page."""
+        return {"items": [_shown(each) for each in book.rules(principal().shop)]}
+
+    @routes.get("/v1/rules/<id:id>")
+    @requires("rules:read")
+    @describes({200: shown.Rule}, errors=(404,))
+    def rule(id: str) -> Any:
+        """Show a rule."""
+        return _shown(book.rule(principal().shop, id))
+
+
+def _writing(routes: APIBlueprint, book: Rulebook, ports: GatewayPorts) -> None:
+    @routes.post("/v1/rules")
+    @requires("rules:write")
+    @once(ports.counters, ports.history)
+    @describes({201: Answer(shown.Rule, headers=("Location",))}, body=NewRule, errors=(409,), headers=(HEADER,))
+    def make_rule() -> Any:
+        """Make a rule: what is offered from now on, in answers, emails and boards, obeys it."""
+        made = book.add(principal().shop, body_of(NewRule))
+        _log.info("rule.made", key_id=principal().key_id, rule=made["rule_id"], action=made["action"])
+        return _shown(made), HTTPStatus.CREATED, {"Location": f"/v1/rules/{made['rule_id']}"}
+
+    @routes.delete("/v1/rules/<id:id>")
+    @requires("rules:write")
+    @describes({204: None}, errors=(404, 409))
+    def remove_rule(id: str) -> Any:
+        """Remove a rule; decisions that rested on it keep it."""
+        book.remove(principal().shop, id)
+        _log.info("rule.removed", key_id=principal().key_id, rule=id)
+        return None, HTTPStatus.NO_CONTENT
+
+
+def _shown(said: Said) -> dict[str, Any]:
+    return {**said, "starts_at": model.iso(said["starts_at"]), "ends_at": model.iso(said["ends_at"])}
