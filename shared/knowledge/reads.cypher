@@ -44,8 +44,8 @@ MATCH (u:User {uid: $uid})-[e:PURCHASED]->(s:Product)
 WHERE size(e.times) > 0 AND e.refunded < e.quantity
 WITH s, 2.718281828459045 ^ ((e.times[-1] - $at) / $fade) AS strength
 ORDER BY strength DESC, s.id LIMIT 100
-MATCH (s)-[b:BOUGHT_WITH]->(:Product)
-RETURN b.product AS id, sum(round(b.score * strength * 1000000000, 0)) / 1000000000 AS weight, collect(s.id) AS sources, collect(b.score * strength) AS scores, collect(b.support) AS supports
+MATCH (s)-[b:BOUGHT_WITH]->(p:Product)
+RETURN p.id AS id, sum(round(b.score * strength * 1000000000, 0)) / 1000000000 AS weight, collect(s.id) AS sources, collect(b.score * strength) AS scores, collect(b.support) AS supports
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- beside_then: As `beside`, from what the user had bought by a moment, that itself not left out.
@@ -53,8 +53,8 @@ MATCH (u:User {uid: $uid})-[e:PURCHASED]->(s:Product)
 WHERE e.times[-size(e.times)] <= $at
 WITH s, 2.718281828459045 ^ ((e.times[-size(e.times)] - $at) / $fade) AS strength
 ORDER BY strength DESC, s.id LIMIT 100
-MATCH (s)-[b:BOUGHT_WITH]->(:Product)
-RETURN b.product AS id, sum(round(b.score * strength * 1000000000, 0)) / 1000000000 AS weight, collect(s.id) AS sources, collect(b.score * strength) AS scores, collect(b.support) AS supports
+MATCH (s)-[b:BOUGHT_WITH]->(p:Product)
+RETURN p.id AS id, sum(round(b.score * strength * 1000000000, 0)) / 1000000000 AS weight, collect(s.id) AS sources, collect(b.score * strength) AS scores, collect(b.support) AS supports
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- taste: Products that the most similar users (15 are kept) bought and the user did not, the most shared first.
