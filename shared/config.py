@@ -61,6 +61,9 @@ class Settings(BaseSettings):
         2, ge=1, le=64, description="Processes of an HTTP service run alone; one if an engine is file: or memory:."
     )
     web_threads: int = Field(16, ge=1, le=256, description="Threads of each of those processes.")
+    web_replicas: int = Field(
+        1, ge=1, le=1000, description="Copies of the service; each keeps its part of the limits while Redis is away."
+    )
     receive_seconds: float = Field(
         10.0, gt=0, le=300, description="Within this time a request must have come in, body and all, if run alone."
     )

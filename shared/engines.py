@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shared.bus.kafka_topics import Administration
     from shared.bus.port import Bus
     from shared.config import Settings
+    from shared.counters.limits import Limiter
     from shared.counters.port import Counters
     from shared.history.port import History
     from shared.knowledge.port import KnowledgeWriter
@@ -35,6 +36,7 @@ class Engines:
     objects: Objects
     counters: Counters
     answers: Counters
+    limiter: Limiter
     _closing: ExitStack
 
     def close(self) -> None:
@@ -58,10 +60,9 @@ def open_engines(settings: Settings, clock: Clock | None = None) -> Engines:
         stack.callback(knowledge.close)
         objects = open_objects(settings)
         stack.callback(objects.close)
-        counters = open_counters(settings)
-        stack.callback(counters.close)
-        answers = open_answers(settings)
-        stack.callback(answers.close)
+        counting = open_counting(settings)
+        for each in counting:
+            stack.callback(each.close)
         return Engines(
             settings,
             clock or SystemClock(),
@@ -69,8 +70,7 @@ def open_engines(settings: Settings, clock: Clock | None = None) -> Engines:
             watched(history, "history"),
             watched(knowledge, "knowledge"),
             watched(objects, "objects"),
-            counters,
-            answers,
+            *counting,
             _closing=stack.pop_all(),
         )
 
@@ -150,28 +150,28 @@ def open_objects(settings: Settings) -> Objects:
             raise _unknown("objects", other)
 
 
-def open_counters(settings: Settings) -> Counters:
-    """Open the counters: `memory:` is this process, `redis:` is Redis."""
+def open_counting(settings: Settings) -> tuple[Counters, Counters, Limiter]:
+    """Open the counters, those that keep answers for an Idempotency-Key, and the limits.
+
+    `memory:` is this process, but for the answers, whose file a restart survives; `redis:` is one way to Redis for all.
+    """
     match _scheme(settings.counters_url, "counters"):
         case "memory":
+            from shared.counters.limits_memory import MemoryLimiter
             from shared.counters.memory import MemoryCounters
+            from shared.counters.sqlite import SqliteCounters
 
-            return MemoryCounters()
+            return MemoryCounters(), SqliteCounters(_directory("file:", settings) / "answers.db"), MemoryLimiter()
         case "redis" | "rediss":
+            from shared.counters.limits_redis import RedisLimiter
             from shared.counters.redis import RedisCounters
+            from shared.counters.redis_link import RedisLink
 
-            return RedisCounters(settings.counters_url)
+            link = RedisLink(settings.counters_url)
+            counters = RedisCounters(link)
+            return counters, counters, RedisLimiter(link, settings.web_replicas * settings.web_workers)
         case other:
             raise _unknown("counters", other)
-
-
-def open_answers(settings: Settings) -> Counters:
-    """Open the counters that keep answers for an Idempotency-Key: with `memory:` a file, which a restart survives."""
-    if _scheme(settings.counters_url, "counters") != "memory":
-        return open_counters(settings)
-    from shared.counters.sqlite import SqliteCounters
-
-    return SqliteCounters(_directory("file:", settings) / "answers.db")
 
 
 def _scheme(url: str, setting: str) -> str:

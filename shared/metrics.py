@@ -45,6 +45,9 @@ REFRESH = Histogram(
 DEGRADED = Counter(
     "tastegraph_degraded_answers_total", "Answers served from less than the live graph.", ["served_from"]
 )
+LIMITS_ALONE = Counter(
+    "tastegraph_limits_alone_total", "Decisions on limits that a process took alone, for Redis was away."
+)
 SPANS_LOST = Counter("tastegraph_spans_lost_total", "Spans of traces that the collector did not take.")
 
 

@@ -1,4 +1,4 @@
-"""Counters and short-lived values: idempotency keys, caches; rate limits join them with the gateway's limits."""
+"""Counters and short-lived values: idempotency keys, caches."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from redis.connection import SSLConnection
 from shared.bus.faust_app import make_app
 from shared.bus.kafka_cluster import cluster
 from shared.config import Settings
-from shared.counters.redis import RedisCounters
+from shared.counters.redis_link import RedisLink
 from shared.errors import UsageError
 from shared.history.store_mongo import MongoStore
 from shared.knowledge.neo4j_driver import Connection
@@ -120,11 +120,11 @@ def test_mongodb_gets_the_options_of_its_url(tmp_path, monkeypatch):
 
 
 def test_redis_gets_tls_its_authority_and_its_password():
-    counters = RedisCounters("rediss://tg:pw@r.example:6380/0?ssl_ca_certs=/run/ca.pem")
-    made = counters._redis.connection_pool.make_connection()
+    link = RedisLink("rediss://tg:pw@r.example:6380/0?ssl_ca_certs=/run/ca.pem")
+    made = link._redis.connection_pool.make_connection()
     assert isinstance(made, SSLConnection)
     assert ("pw", "/run/ca.pem", ssl.CERT_REQUIRED) == (made.password, made.ca_certs, made.cert_reqs)
-    counters.close()
+    link.close()
 
 
 @pytest.mark.parametrize(("query", "scheme"), [("", "https"), ("?insecure=true", "http")])
