@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+WORKERS ?= 2
 DEMO_ARGS ?=
 BENCH_HOUSEHOLDS ?= 20
 SEED ?= 1
@@ -24,8 +25,8 @@ setup: $(VENV)/.dev ## Make .venv with everything that a developer needs
 	@echo "ready: $(BIN)/tastegraph"
 
 .PHONY: test
-test: $(VENV)/.dev ## Run every test
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(VENV)/.dev ## Run every test, in two processes with servers of their own (WORKERS=2)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 .PHONY: nightly
 nightly: $(VENV)/.dev ## Run what is left to the night: five processes on all the real servers

@@ -13,7 +13,7 @@ from servers.catalogue import SERVERS
 from servers.install import MissingToolError
 from servers.process import Server
 
-MISSING: dict[str, str] = {}  # server → why it could not be had
+_MISSED = "what needs "  # begins the reason of what is skipped for want of a server
 _STARTING = 300  # seconds for a test that wants a real server: the first one to ask waits for its start, too
 
 
@@ -38,10 +38,9 @@ def install_server() -> Callable[[str], None]:
 
 
 def _missing(name: str, error: MissingToolError) -> None:
-    MISSING[name] = str(error)
     if "CI" in os.environ:
         pytest.fail(f"{name} is wanted, and {error}")
-    pytest.skip(f"{name}: {error}")
+    pytest.skip(f"{_MISSED}{name} ({error})")
 
 
 @pytest.fixture(scope="session")
@@ -78,5 +77,6 @@ s3_url = _url_of("s3")
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """End by naming the servers that could not be had, and why: what needs them did not run."""
-    for name, why in MISSING.items():
-        terminalreporter.write_line(f"did not run: what needs {name} ({why})", yellow=True)
+    reasons = {report.longrepr[2].removeprefix("Skipped: ") for report in terminalreporter.stats.get("skipped", ())}
+    for reason in sorted(each for each in reasons if each.startswith(_MISSED)):
+        terminalreporter.write_line(f"did not run: {reason}", yellow=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _SHORTEST = 3  # what is shorter and in capitals is a code
 _ACRONYMS = frozenset({"aa", "aaa", "bbq", "cd", "dvd", "hd", "ipa", "led", "pc", "tv", "uht", "usa", "usb"})
@@ -26,6 +27,7 @@ _DANGLING = re.compile(r"(?i)(?:[\s,&-]+(?:or|and|with|incl|in|for|of|under|over
 _WORD = re.compile(r"[^\W\d_]+")
 
 
+@lru_cache(maxsize=20_000)
 def tidy(name: str) -> str:
     """Return a name as it would be printed: what is shouted or cut short like a till receipt is set in plain words."""
     text = " ".join(name.replace("_", " ").split())

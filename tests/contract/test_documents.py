@@ -112,7 +112,7 @@ class TestDocuments:
             {"a": [[{"x.y": 1}]]},
             {"a": ({"$x": 1},)},
             {1: "number"},
-            {"a": object()},
+            {"a": Ellipsis},
             {"a": b"bytes"},
             {"a": float("nan")},
             {"a": [float("inf")]},
