@@ -1,4 +1,4 @@
-"""API keys: made once, shown once, kept as a digest, each with a shop and scopes (SECURITY: auth)."""
+"""Who may do what; API keys: made once, shown once, kept as a digest, each with a shop and scopes."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ import hashlib
 import hmac
 import re
 import secrets
-import threading
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-
-from cachetools import TTLCache
+from typing import Any
 
 from shared.clock import Clock, to_ms
-from shared.errors import NotFoundError, PermanentError, UsageError
+from shared.errors import ConflictError, NotFoundError, PermanentError, UsageError
 from shared.history.port import Document, Documents, Page
 
 COLLECTION = "keys"
+USES = "key_uses"  # apart from the keys: what is written often must never write over a revocation
 _EVERYWHERE = "-"  # keys are looked up before their shop is known, so they are kept apart from every shop
 _KEY = re.compile(r"tg_(live|test)_([a-z0-9]{12})_([A-Za-z0-9]{43})([0-9a-f]{8})")
 _SHOP = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_TRUST_SECONDS = 30.0  # a revoked key works no longer than this
+_USE_MS = 60_000  # a key's use is written down once in so long, at most
 
 
 class Scope(StrEnum):
@@ -49,9 +48,13 @@ class Scope(StrEnum):
 
 
 class AuthenticationError(PermanentError):
-    """The credential is missing, malformed, unknown, expired or revoked; it is never said which."""
+    """The credential is malformed, unknown, expired or revoked; it is never said which."""
 
     code = "unauthenticated"
+
+
+class NoCredentialError(AuthenticationError):
+    """No credential was given."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,20 @@ class Principal:
     """Who asks: the shop that the credential belongs to, and what it may do there."""
 
     shop: str
-    key_id: str
+    key_id: str  # names the credential in logs, limits and the audit trail; of a token it is made from its subject
     scopes: frozenset[str]
 
     def may(self, scope: str) -> bool:
         """Say whether the scope is granted."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Whom a credential speaks for, and until when (ms), if it ends by itself."""
+
+    principal: Principal
+    until: int | None = None
 
 
 def shop_name(text: str) -> str:
@@ -100,21 +111,23 @@ def create_key(
     body = f"tg_{environment}_{key_id}_{_secret()}"
     text = body + _checksum(body)
     document = documents.put(
-        COLLECTION,
-        _EVERYWHERE,
-        key_id,
-        {
-            "shop": shop,
-            "scopes": granted,
-            "name": name,
-            "digest": _digest(text),
-            "created_at": to_ms(clock.now()),
-            "expires_at": None if expires_at is None else to_ms(expires_at),
-            "revoked_at": None,
-        },
-        expect=0,
+        COLLECTION, _EVERYWHERE, key_id, _body(text, shop, granted, clock, expires_at, name), expect=0
     )
     return text, document
+
+
+def _body(
+    text: str, shop: str, scopes: list[str], clock: Clock, expires_at: datetime | None, name: str | None
+) -> dict[str, Any]:
+    return {
+        "shop": shop,
+        "scopes": scopes,
+        "name": name,
+        "digest": _digest(text),
+        "created_at": to_ms(clock.now()),
+        "expires_at": None if expires_at is None else to_ms(expires_at),
+        "revoked_at": None,
+    }
 
 
 def list_keys(documents: Documents, shop: str | None = None) -> list[Document]:
@@ -128,58 +141,104 @@ def keys_page(documents: Documents, shop: str | None, *, page_token: str = "", p
     return documents.find(COLLECTION, _EVERYWHERE, where, page_token=page_token, page_size=page_size)
 
 
-def revoke(documents: Documents, key_id: str, clock: Clock, shop: str | None = None) -> None:
+def last_used(documents: Documents, key_id: str) -> int | None:
+    """Return when a key was last used (ms), to a minute or two; none: never."""
+    known = documents.get(USES, _EVERYWHERE, key_id)
+    return None if known is None else int(known.body["at"])
+
+
+def note_use(documents: Documents, key_id: str, clock: Clock) -> None:
+    """Write down that a key is used, once a minute at most, whichever process sees it.
+
+    Raises:
+        TastegraphError: it could not be written, or another process did just now; nobody should mind.
+    """
+    now, known = to_ms(clock.now()), documents.get(USES, _EVERYWHERE, key_id)
+    if known is None or now - int(known.body["at"]) >= _USE_MS:
+        documents.put(USES, _EVERYWHERE, key_id, {"at": now}, expect=known.version if known else 0)
+
+
+def revoke(documents: Documents, key_id: str, clock: Clock, shop: str | None = None) -> Document:
     """End a key (of a shop, if one is given); it works for half a minute more at most. Once ended, it stays as it is.
 
     Raises:
         NotFoundError: there is no such key.
     """
+    document = _key(documents, key_id, shop)
+    if document.body["revoked_at"] is not None:
+        return document
+    return documents.put(COLLECTION, _EVERYWHERE, key_id, {**document.body, "revoked_at": to_ms(clock.now())})
+
+
+def rotate(
+    documents: Documents, key_id: str, overlap: timedelta, environment: str, clock: Clock, shop: str | None = None
+) -> tuple[str, Document]:
+    """Make a key that takes another's place; the old one works on for the overlap, so that both can be in use.
+
+    The new key has the old one's name, scopes and length of life. Two of a line live at most: the one before ends.
+
+    Raises:
+        NotFoundError: there is no such key.
+        ConflictError: it works no more, or another took its place already.
+    """
+    old = _key(documents, key_id, shop)
+    now = clock.now()
+    if not _works(old, to_ms(now)):
+        raise ConflictError("this key works no more; make a new one")
+    if old.body.get("replaced_by"):
+        raise ConflictError(f"the key {old.body['replaced_by']} took its place already; rotate that one")
+    ends, made = old.body["expires_at"], int(old.body["created_at"])
+    expires_at = None if ends is None else now + timedelta(milliseconds=int(ends) - made)
+    text, new = create_key(
+        documents, old.body["shop"], old.body["scopes"], environment, clock, expires_at, old.body["name"]
+    )
+    changes = {"replaced_by": new.id, "expires_at": min(to_ms(now + overlap), ends if ends is not None else 1 << 62)}
+    try:
+        documents.put(COLLECTION, _EVERYWHERE, old.id, {**old.body, **changes}, expect=old.version)
+    except ConflictError:
+        revoke(documents, new.id, clock)
+        raise ConflictError("this key is being changed by another just now; look at it again") from None
+    if before := old.body.get("replaces"):
+        revoke(documents, before, clock)
+    return text, documents.put(COLLECTION, _EVERYWHERE, new.id, {**new.body, "replaces": old.id})
+
+
+def verify_key(documents: Documents, text: str, environment: str, clock: Clock) -> Verified:
+    """Return whom a key speaks for.
+
+    Raises:
+        AuthenticationError: it is not a key that works.
+    """
+    match = _KEY.fullmatch(text)
+    if match is None or not hmac.compare_digest(_checksum(text[:-8]), match[4]):
+        raise AuthenticationError
+    if match[1] != environment:
+        raise AuthenticationError  # a test key opens nothing that is live, nor the other way round
+    document = documents.get(COLLECTION, _EVERYWHERE, match[2])
+    known = str(document.body["digest"]) if document else "0" * 64  # an unknown id costs the same comparison
+    same = hmac.compare_digest(known, _digest(text))
+    if document is None or not same or not _works(document, to_ms(clock.now())):
+        raise AuthenticationError
+    principal = Principal(str(document.body["shop"]), match[2], frozenset(document.body["scopes"]))
+    return Verified(principal, document.body["expires_at"])
+
+
+def key_id_of(text: str) -> str | None:
+    """Return the id that a text claims, if it has the form of a key."""
+    match = _KEY.fullmatch(text)
+    return match[2] if match else None
+
+
+def _key(documents: Documents, key_id: str, shop: str | None) -> Document:
     document = documents.get(COLLECTION, _EVERYWHERE, key_id)
     if document is None or shop not in {None, document.body["shop"]}:
         raise NotFoundError("there is no such key")
-    if document.body["revoked_at"] is not None:
-        return
-    documents.put(COLLECTION, _EVERYWHERE, key_id, {**document.body, "revoked_at": to_ms(clock.now())})
+    return document
 
 
-class Authenticator:
-    """Says who a credential belongs to. Trusts what it saw for half a minute at most."""
-
-    def __init__(self, documents: Documents, clock: Clock, environment: str = "test") -> None:
-        self._documents, self._clock, self._environment = documents, clock, environment
-        self._seen: TTLCache[str, Principal] = TTLCache(10_000, _TRUST_SECONDS)
-        self._lock = threading.Lock()  # a TTLCache is not safe among threads, and even a look changes it
-
-    def authenticate(self, text: str) -> Principal:
-        """Return the principal of a key's text.
-
-        Raises:
-            AuthenticationError: it is not a key that works.
-        """
-        digest = _digest(text)
-        with self._lock:
-            principal = self._seen.get(digest)
-        if principal is None:
-            principal = self._look_up(text, digest)
-            with self._lock:
-                self._seen[digest] = principal
-        return principal
-
-    def _look_up(self, text: str, digest: str) -> Principal:
-        match = _KEY.fullmatch(text)
-        if match is None or not hmac.compare_digest(_checksum(text[:-8]), match[4]):
-            raise AuthenticationError
-        if match[1] != self._environment:
-            raise AuthenticationError  # a test key opens nothing that is live, nor the other way round
-        document = self._documents.get(COLLECTION, _EVERYWHERE, match[2])
-        known = str(document.body["digest"]) if document else "0" * 64  # an unknown id costs the same comparison
-        if not hmac.compare_digest(known, digest) or document is None or not self._works(document):
-            raise AuthenticationError
-        return Principal(str(document.body["shop"]), match[2], frozenset(document.body["scopes"]))
-
-    def _works(self, document: Document) -> bool:
-        expires = document.body["expires_at"]
-        return document.body["revoked_at"] is None and (expires is None or to_ms(self._clock.now()) < expires)
+def _works(document: Document, now: int) -> bool:
+    expires = document.body["expires_at"]
+    return document.body["revoked_at"] is None and (expires is None or now < expires)
 
 
 def _secret() -> str:

@@ -78,7 +78,7 @@ class ForbiddenError(PermanentError):
     code = "insufficient-scope"
 
     def __init__(self, scope: str) -> None:
-        super().__init__(f"the key lacks the scope {scope}" if scope else "this is not open to anybody")
+        super().__init__(f"the credential lacks the scope {scope}" if scope else "this is not open to anybody")
         self.scope = scope
 
 

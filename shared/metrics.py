@@ -48,6 +48,7 @@ DEGRADED = Counter(
 LIMITS_ALONE = Counter(
     "tastegraph_limits_alone_total", "Decisions on limits that a process took alone, for Redis was away."
 )
+KEY_USES_LOST = Counter("tastegraph_key_uses_lost_total", "Uses of API keys that could not be written down.")
 SPANS_LOST = Counter("tastegraph_spans_lost_total", "Spans of traces that the collector did not take.")
 
 

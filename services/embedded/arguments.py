@@ -6,6 +6,7 @@ from datetime import datetime
 
 from services.embedded.runtime import Runtime
 from shared import auth
+from shared.clock import Clock
 from shared.errors import NotFoundError, UsageError
 
 
@@ -35,4 +36,16 @@ def moment_of(text: str | None) -> datetime | None:
         raise UsageError(f"{text!r} is not a time such as 2017-12-04T00:00:00Z") from None
     if moment.tzinfo is None:
         raise UsageError(f"{text!r} has no zone; add Z for UTC")
+    return moment
+
+
+def later(text: str | None, clock: Clock) -> datetime | None:
+    """Return the moment to come that a text names, or none for none.
+
+    Raises:
+        UsageError: it names none, leaves the zone open, or has passed.
+    """
+    moment = moment_of(text)
+    if moment is not None and moment <= clock.now():
+        raise UsageError(f"{text!r} has passed already")
     return moment

@@ -5,17 +5,18 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from services.email import handlers as email
-from services.embedded.arguments import known_shop, moment_of
+from services.embedded.arguments import known_shop, later, moment_of
 from services.embedded.exports import EXPORTS
 from services.embedded.importing import run_import
 from services.embedded.runtime import Runtime
 from services.graph import rebuild as graph
 from services.visionboard import handlers as visionboard
-from shared import auth
+from shared import audit, auth
 from shared.bus import deadletters
 from shared.clock import to_ms
 from shared.contracts.requests import BoardRequested, EmailRequested, EmailSkipped
@@ -32,26 +33,55 @@ Operation = Callable[[Runtime, Arguments], Lines]
 def keys_create(runtime: Runtime, arguments: Arguments) -> Lines:
     """Make an API key for a shop."""
     engines = runtime.engines
+    environment, ends = engines.settings.environment, later(arguments.get("expires"), engines.clock)
     text, document = auth.create_key(
-        engines.history, arguments["shop"], arguments["scopes"], engines.settings.environment, engines.clock
+        engines.history,
+        arguments["shop"],
+        arguments["scopes"],
+        environment,
+        engines.clock,
+        ends,
+        arguments.get("name"),
     )
+    _audit(runtime, document.body["shop"], "key.created", document.id, " ".join(document.body["scopes"]))
+    yield {"result": {"key": text, "id": document.id, **_key_facts(document.body)}}
+
+
+def keys_rotate(runtime: Runtime, arguments: Arguments) -> Lines:
+    """Make a key that takes another's place; the old one works on for a while."""
+    engines, overlap = runtime.engines, timedelta(hours=int(arguments["hours"]))
+    environment, old = engines.settings.environment, arguments["id"]
+    text, document = auth.rotate(engines.history, old, overlap, environment, engines.clock)
+    _audit(runtime, document.body["shop"], "key.rotated", old, document.id)
     yield {"result": {"key": text, "id": document.id, **_key_facts(document.body)}}
 
 
 def keys_list(runtime: Runtime, arguments: Arguments) -> Lines:
     """List API keys; never their texts."""
     for document in auth.list_keys(runtime.engines.history, arguments.get("shop")):
-        yield {"result": {"id": document.id, **_key_facts(document.body)}}
+        used = auth.last_used(runtime.engines.history, document.id)
+        yield {"result": {"id": document.id, **_key_facts(document.body), "last_used_at": used}}
 
 
 def keys_revoke(runtime: Runtime, arguments: Arguments) -> Lines:
     """End an API key."""
-    auth.revoke(runtime.engines.history, arguments["id"], runtime.engines.clock)
+    ended = auth.revoke(runtime.engines.history, arguments["id"], runtime.engines.clock)
+    _audit(runtime, ended.body["shop"], "key.revoked", ended.id)
     yield {"result": {"id": arguments["id"], "revoked": True}}
 
 
 def _key_facts(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: body[name] for name in ("shop", "scopes", "created_at", "expires_at", "revoked_at")}
+    facts = ("shop", "name", "scopes", "created_at", "expires_at", "revoked_at", "replaces", "replaced_by")
+    return {name: body.get(name) for name in facts}
+
+
+def _audit(runtime: Runtime, shop: str, action: audit.Action, target: str, detail: str = "") -> None:
+    audit.note(runtime.engines.history, runtime.engines.clock, shop, audit.CLI, action, target, detail=detail)
+
+
+def _audit_all(runtime: Runtime, action: audit.Action) -> None:
+    history = runtime.engines.history
+    audit.note_for_all(history, runtime.engines.clock, history.shops(), audit.CLI, action)
 
 
 def import_file(runtime: Runtime, arguments: Arguments) -> Lines:
@@ -142,13 +172,17 @@ def graph_verify(runtime: Runtime, _: Arguments) -> Lines:
 
 def graph_rebuild(runtime: Runtime, _: Arguments) -> Lines:
     """Make the graph anew from the ledger, prove it, and switch to it."""
-    yield {"result": _shown(graph.rebuild(runtime.graph.ports))}
+    done = graph.rebuild(runtime.graph.ports)
+    _audit_all(runtime, "graph.rebuilt")
+    yield {"result": _shown(done)}
 
 
 def graph_repair(runtime: Runtime, _: Arguments) -> Lines:
     """Mend the rows that differ."""
     runtime.settle()
-    yield {"result": _shown(graph.repair(runtime.graph.ports))}
+    done = graph.repair(runtime.graph.ports)
+    _audit_all(runtime, "graph.repaired")
+    yield {"result": _shown(done)}
 
 
 def graph_snapshot(runtime: Runtime, arguments: Arguments) -> Lines:
@@ -160,6 +194,7 @@ def graph_snapshot(runtime: Runtime, arguments: Arguments) -> Lines:
 def graph_restore(runtime: Runtime, arguments: Arguments) -> Lines:
     """Go back to a copy, then on to what the ledger holds."""
     graph.restore(runtime.graph.ports, arguments["directory"])
+    _audit_all(runtime, "graph.restored")
     yield {"result": {"directory": arguments["directory"]}}
 
 
@@ -183,12 +218,17 @@ def deadletters_show(runtime: Runtime, arguments: Arguments) -> Lines:
 
 def deadletters_replay(runtime: Runtime, arguments: Arguments) -> Lines:
     """Offer them again on their topics, byte for byte."""
-    replayed = deadletters.replay(runtime.engines.bus, arguments["ids"])
+    bus = runtime.engines.bus
+    replayed = deadletters.replay(bus, arguments["ids"])
+    for each in replayed:
+        if shop := deadletters.show(bus, each.id).shop:  # what came without a readable key is nobody's
+            _audit(runtime, shop, "deadletter.replayed", each.id)
     yield {"result": {"replayed": len(replayed)}}
 
 
 OPERATIONS: dict[str, Operation] = {
     "keys.create": keys_create,
+    "keys.rotate": keys_rotate,
     "keys.list": keys_list,
     "keys.revoke": keys_revoke,
     "import": import_file,

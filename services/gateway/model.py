@@ -184,11 +184,18 @@ def consents(entries: Iterable[Entry]) -> Iterator[tuple[int, bool]]:
             yield one.at, bool(consent["marketing"])
 
 
-def key(document: Document) -> dict[str, Any]:
+def key(document: Document, used_at: int | None = None) -> dict[str, Any]:
     """Return an API key as JSON; never its digest."""
     body = document.body
     times = {name: iso(body[name]) for name in ("created_at", "expires_at", "revoked_at")}
-    return {"id": document.id, "name": body.get("name"), "scopes": list(body["scopes"]), **times}
+    told = {"id": document.id, "name": body.get("name"), "scopes": list(body["scopes"]), **times}
+    return {**told, "last_used_at": iso(used_at), "replaces": body.get("replaces")}
+
+
+def deed(document: Document) -> dict[str, Any]:
+    """Return an entry of the audit trail as JSON."""
+    body = dict(document.body)
+    return {"id": document.id, **body, "at": iso(body["at"])}
 
 
 def suppression(document: Document) -> dict[str, Any]:

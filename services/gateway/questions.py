@@ -173,3 +173,9 @@ class NewKey(Asked):
     scopes: list[Scope] = Field(min_length=1, max_length=50, examples=[["profiles:read"]])
     name: Text | None = Field(None, description="for people", examples=["shop front"])
     expires_at: Moment | None = Field(None, description="none: works until revoked", examples=[None])
+
+
+class Rotation(Asked):
+    """How a key is to be replaced."""
+
+    overlap_hours: int = Field(24, ge=0, le=720, description="how long the old key works on, beside the new one")

@@ -10,6 +10,7 @@ from services.gateway.asking import Asker, AskerPorts
 from services.gateway.driving import Driver, DriverPorts
 from services.gateway.ports import GatewayPorts
 from services.gateway.routes import (
+    audit,
     campaigns,
     consent,
     console,
@@ -80,7 +81,7 @@ def build(engines: Engines) -> GatewayService:
         engines.answers,
         engines.settings.environment,
     )
-    parts = (users, graph, making, campaigns, templates, traces, consent, privacy, rules, keys, deadletters)
+    parts = (users, graph, making, campaigns, templates, traces, consent, privacy, rules, keys, audit, deadletters)
     driver = Driver(
         DriverPorts(engines.knowledge, engines.history, engines.objects, engines.clock, asker),
         engines.settings.campaign_in_flight,

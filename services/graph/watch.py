@@ -10,6 +10,7 @@ from services.graph.folding import Progress, quietly
 from services.graph.handlers import catch_up
 from services.graph.ports import GraphPorts
 from services.graph.rebuild import rebuild
+from shared import audit
 from shared.contracts.topics import COMMERCE
 from shared.errors import TransientError
 from shared.logs import logger
@@ -57,6 +58,8 @@ class Watch:
         if self._ports.knowledge.status().get("needs_rebuild"):
             _log.warning("graph.found-empty")
             self._do(lambda: rebuild(self._ports, self._progress))
+            history = self._ports.history
+            audit.note_for_all(history, self._ports.clock, history.shops(), audit.GRAPH, "graph.rebuilt")
             return
         behind = self._behind()
         if behind and behind == self._before and not self._waiting():

@@ -17,12 +17,12 @@ from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 
 from shared import tracing
-from shared.auth import Authenticator
 from shared.engines import Engines
 from shared.errors import InvalidInputError, TastegraphError, Violation
 from shared.logs import logger
 from shared.metrics import HTTP_REQUESTS
 from shared.web import strictjson
+from shared.web.credentials import authenticator
 from shared.web.documentation import documentation
 from shared.web.guard import PUBLIC, guard, public, scopes_of
 from shared.web.health import Readiness, health
@@ -65,7 +65,7 @@ def create_app(
     keep_slashes(app)
     _trace(app)
     _around_requests(app, engines.settings.max_body_bytes)
-    guard(app, Authenticator(engines.history, engines.clock, engines.settings.environment))
+    guard(app, authenticator(engines))
     _errors(app)
     for blueprint in (health(readiness), documentation(title), *blueprints):
         app.register_blueprint(blueprint)

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 import structlog
 from flask import Flask, Response, current_app, g, request
 
-from shared.auth import AuthenticationError, Authenticator, Principal, Scope
+from shared.auth import AuthenticationError, NoCredentialError, Principal, Scope
 from shared.errors import ForbiddenError
-from shared.web.problems import problem_of
+from shared.web.authenticator import Authenticator, in_query
+from shared.web.problems import problem_of, refuse_in_query
 
 V = TypeVar("V", bound=Callable[..., Any])
 PUBLIC: frozenset[str] = frozenset()  # what a view without a credential needs
@@ -62,6 +63,8 @@ def guard(app: Flask, authenticator: Authenticator) -> None:
     def check() -> Response | None:
         if request.endpoint is None or request.method == "OPTIONS":
             return None
+        if in_query(request.args):
+            return refuse_in_query()
         scopes = scopes_of(current_app, request.endpoint)
         return None if scopes == PUBLIC else _admit(authenticator, scopes or frozenset())
 
@@ -79,8 +82,13 @@ def _admit(authenticator: Authenticator, scopes: frozenset[str]) -> Response | N
 
 
 def _credential() -> str:
-    """Return the key: a bearer token, or, as Segment's SDKs send theirs, the user name of Basic."""
+    """Return the credential: a bearer token, or, as Segment's SDKs send theirs, the user name of Basic.
+
+    Raises:
+        NoCredentialError: there is none.
+    """
     given = request.authorization
-    if given is None:
-        return ""
-    return str((given.token if given.type == "bearer" else given.username) or "").strip()
+    text = "" if given is None else str((given.token if given.type == "bearer" else given.username) or "").strip()
+    if not text:
+        raise NoCredentialError
+    return text

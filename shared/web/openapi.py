@@ -138,7 +138,7 @@ def _responses(contract: Contract, scopes: frozenset[str], schemas: _Schemas) ->
 
 def _errors(contract: Contract, scopes: frozenset[str]) -> set[int]:
     found = {HTTPStatus.INTERNAL_SERVER_ERROR.value, HTTPStatus.SERVICE_UNAVAILABLE.value, *contract.errors}
-    found |= {401, 403} if scopes != PUBLIC else set()
+    found |= {400, 401, 403} if scopes != PUBLIC else set()
     found |= {422} if contract.query is not None else set()
     # Any request may carry a body that is too large, or of a type that no route takes.
     return found | {413, 415} | ({400, 422} if contract.body is not None else set())

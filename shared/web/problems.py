@@ -11,7 +11,7 @@ from flask import Response, g
 from pydantic import BaseModel, Field
 
 from shared import errors
-from shared.auth import AuthenticationError
+from shared.auth import AuthenticationError, NoCredentialError
 from shared.errors import Violation
 
 
@@ -42,6 +42,8 @@ _STATUS: tuple[tuple[type[errors.TastegraphError], HTTPStatus, str], ...] = (
     (errors.DeadlineError, HTTPStatus.SERVICE_UNAVAILABLE, "too-slow"),
     (errors.TransientError, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
 )
+
+_REALM = 'Bearer realm="tastegraph"'
 
 
 def problem(
@@ -84,7 +86,7 @@ def _code(error: errors.TastegraphError, code: str) -> str:
 
 def _detail(error: errors.TastegraphError) -> str:
     if isinstance(error, AuthenticationError):
-        return "a valid API key is needed: Authorization: Bearer tg_…"
+        return "a credential that works is needed: Authorization: Bearer …"
     if isinstance(error, errors.TransientError):
         return "the service cannot do this just now; repeat the request with the same ids"
     return str(error)
@@ -95,8 +97,18 @@ def _violations(error: errors.TastegraphError) -> Sequence[Violation]:
 
 
 def _headers(error: errors.TastegraphError) -> dict[str, str]:
+    if isinstance(error, NoCredentialError):
+        return {"WWW-Authenticate": _REALM}
     if isinstance(error, AuthenticationError):
-        return {"WWW-Authenticate": 'Bearer realm="tastegraph"'}
+        return {"WWW-Authenticate": f'{_REALM}, error="invalid_token"'}
     if isinstance(error, errors.ForbiddenError):
-        return {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{error.scope}"'}
+        scope = error.scope.replace(" or ", " ")
+        return {"WWW-Authenticate": f'{_REALM}, error="insufficient_scope", scope="{scope}"'}
     return {"Retry-After": "2"} if isinstance(error, errors.TransientError) else {}
+
+
+def refuse_in_query() -> Response:
+    """Return the answer to a request with a credential in its URL, where logs and histories would keep it."""
+    told = {"WWW-Authenticate": f'{_REALM}, error="invalid_request"'}
+    detail = "a credential travels in the Authorization header only, never in a URL; replace this one"
+    return problem(HTTPStatus.BAD_REQUEST, detail, code="credential-in-url", headers=told)

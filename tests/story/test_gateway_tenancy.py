@@ -13,6 +13,7 @@ BODIES = {
     "/v1/boards": {"user_id": CANARY},
     "/v1/users/<id:user_id>/interests": {"name": "Tea", "interest_id": "i-1"},
     "/v1/keys": {"scopes": ["graph:read"]},
+    "/v1/keys/<id:id>/rotate": {},
 }
 VARIED = re.compile(
     r'"(trace_id|job_id|id|key|created_at|email_id|board_id|decision_id|self|at|generated_at|expires_at)": ?"[^"]*"'
@@ -70,6 +71,7 @@ def test_no_route_tells_a_foreign_thing_from_none(served, owned):
         ("GET", "/v1/users/<id:user_id>/recommendations"),  # popular products, to every unknown id
         ("POST", "/v1/users/<id:user_id>/interests"),  # an event may come before all others of its user
         ("DELETE", "/v1/users/<id:user_id>"),  # what is still on its way is forgotten on arrival
+        ("PUT", "/v1/users/<id:user_id>/consent"),  # likewise
         ("PUT", "/v1/suppressions/<id:user_id>"),  # a list of the shop's own
         ("DELETE", "/v1/suppressions/<id:user_id>"),
     }

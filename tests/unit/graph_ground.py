@@ -58,7 +58,8 @@ class MemoryHistory:
         self.erased |= gone
         return len(gone)
 
-    def put(self, collection, shop, id, body):
+    def put(self, collection, shop, id, body, *, expect=None):
+        assert expect != 0 or (collection, shop, id) not in self.documents
         before = self.documents.pop((collection, shop, id), None)
         document = Document(collection, shop, id, dict(body), before.version + 1 if before else 1, 0)
         return self.documents.setdefault((collection, shop, id), document)
@@ -66,7 +67,8 @@ class MemoryHistory:
     def get(self, collection, shop, id):
         return self.documents.get((collection, shop, id))
 
-    def find(self, collection, shop, where=None, *, page_size=100):
+    def find(self, collection, shop, where=None, *, page_token="", page_size=100):
+        assert not page_token
         newest = [d for d in reversed(self.documents.values()) if d.collection == collection and shop in {None, d.shop}]
         found = [d for d in newest if all(d.body.get(k) == v for k, v in (where or {}).items())]
         return Page(tuple(found[:page_size]))

@@ -8,6 +8,7 @@ from unit.graph_ground import bought, graph, published, times
 from services.graph.handlers import project
 from services.graph.rebuild import verify
 from services.graph.watch import Watch
+from shared import audit
 from shared.bus.port import Position
 
 
@@ -51,6 +52,8 @@ def test_a_graph_that_was_emptied_is_rebuilt_at_the_first_look(ports, monkeypatc
     monkeypatch.setattr(ports.knowledge.engine, "reason", "wiped")
     watch(ports).look()
     assert (2, True) == (times(ports), verify(ports).equal)
+    trail = audit.trail(ports.history, "shop").items
+    assert [("graph service", "graph.rebuilt")] == [(each.body["actor"], each.body["action"]) for each in trail]
 
 
 def test_while_a_backfill_is_under_way_the_graph_is_behind_on_purpose(ports):

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from services.embedded.commands.asking import Data, Shop, example, note, results, show
 from shared.auth import Scope
 
-app = typer.Typer(no_args_is_help=True, help="API keys: make, list, end.")
+_ID = "The key's id, as `keys list` shows it."
+app = typer.Typer(no_args_is_help=True, help="API keys: make, list, replace, end.")
 _SCOPES = f"What the key may do; repeat it. One of {', '.join(Scope)}."
 
 
 @app.command(epilog=example("keys create --shop my-shop --scope events:write --scope profiles:read"))
-def create(shop: Shop, scope: Annotated[list[str], typer.Option(help=_SCOPES)], data: Data = None) -> None:
+def create(
+    shop: Shop,
+    scope: Annotated[list[str], typer.Option(help=_SCOPES)],
+    data: Data = None,
+    name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
+    expires: Annotated[str | None, typer.Option(help="When it ends, such as 2027-01-01T00:00:00Z.")] = None,
+) -> None:
     """Make a key; its text is shown this once, alone on stdout."""
-    for made in results(data, "keys.create", shop=shop, scopes=scope):
-        typer.echo(made["key"])
-        note(f"key {made['id']} of {shop}: {', '.join(made['scopes'])}")
+    for made in results(data, "keys.create", shop=shop, scopes=scope, name=name, expires=expires):
+        _tell(made)
+
+
+@app.command(epilog=example("keys rotate lx89zlyij5ou --overlap-hours 48"))
+def rotate(
+    id: Annotated[str, typer.Argument(help=_ID)],
+    data: Data = None,
+    overlap_hours: Annotated[int, typer.Option(min=0, max=720, help="How long the old key works on.")] = 24,
+) -> None:
+    """Make a key that takes another's place, alone on stdout; both work for the overlap."""
+    for made in results(data, "keys.rotate", id=id, hours=overlap_hours):
+        _tell(made)
+
+
+def _tell(made: dict[str, Any]) -> None:
+    typer.echo(made["key"])
+    note(f"key {made['id']} of {made['shop']}: {', '.join(made['scopes'])}")
 
 
 @app.command("list", epilog=example("keys list --shop my-shop"))
@@ -29,9 +51,7 @@ def list_keys(data: Data = None, shop: Annotated[str | None, typer.Option(help="
 
 
 @app.command(epilog=example("keys revoke lx89zlyij5ou"))
-def revoke(
-    id: Annotated[str, typer.Argument(help="The key's id, as `keys list` shows it.")], data: Data = None
-) -> None:
+def revoke(id: Annotated[str, typer.Argument(help=_ID)], data: Data = None) -> None:
     """End a key; it works for half a minute more at most."""
     for each in results(data, "keys.revoke", id=id):
         show(each)

@@ -21,6 +21,8 @@ class Key(Shown):
     created_at: str | None = Field(examples=_AT)
     expires_at: str | None = Field(examples=[None])
     revoked_at: str | None = Field(examples=[None])
+    last_used_at: str | None = Field(description="to a minute or two; none: never", examples=_AT)
+    replaces: str | None = Field(description="the key whose place it took", examples=[None])
 
 
 class NewKey(Key):
@@ -33,6 +35,24 @@ class Keys(Page):
     """The shop's keys, newest first."""
 
     items: list[Key]
+
+
+class Deed(Shown):
+    """Something that was done, and by whom: a key's id, a token's name, or the command line."""
+
+    id: str = Field(examples=["0b6a4c1de0f84a0f8f1f6a1d9a3c7e55"])
+    at: str | None = Field(examples=_AT)
+    actor: str = Field(examples=["k3y1d0000000"])
+    action: str = Field(examples=["key.created"])
+    target: str = Field(description="the key, version, job or dead letter", examples=["k3y1d0000001"])
+    detail: str = Field(examples=["profiles:read"])
+    correlation_id: str = Field(description="leads to the log lines", examples=["6f0c2e7d9b1a4c58"])
+
+
+class Trail(Page):
+    """The shop's audit trail, newest first."""
+
+    items: list[Deed]
 
 
 class Suppression(Shown):

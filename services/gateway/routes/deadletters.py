@@ -9,6 +9,7 @@ from flask import request
 
 from services.gateway import model, questions
 from services.gateway.answers import operations as shown
+from services.gateway.auditing import audited
 from services.gateway.paging import page, place_of, size, token_after
 from services.gateway.ports import GatewayPorts
 from services.gateway.routes.users import listed
@@ -62,6 +63,7 @@ def _one(routes: APIBlueprint, ports: GatewayPorts) -> None:
         if corrected is not None:
             strictjson.loads(corrected)
         (done,) = desk.replay(ports.bus, [id], principal().shop, corrected)
+        audited(ports, "deadletter.replayed", done.id, "" if corrected is None else "corrected")
         return {"id": done.id, "event": model.place(done.position)}
 
 

@@ -1,7 +1,8 @@
-"""API keys over HTTP: a shop's admin makes, lists and ends the shop's own."""
+"""API keys over HTTP: a shop's admin makes, lists, replaces and ends the shop's own."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -9,24 +10,25 @@ from apiflask import APIBlueprint
 
 from services.gateway import model, questions
 from services.gateway.answers import operations as shown
+from services.gateway.auditing import audited
 from services.gateway.paging import page, size
 from services.gateway.ports import GatewayPorts
 from services.gateway.routes.users import listed
 from shared import auth
 from shared.errors import InvalidInputError, Violation
-from shared.logs import logger
 from shared.web.contract import body_of, describes, query_of
 from shared.web.guard import principal, requires
 
 _MOST = 100
-_log = logger("gateway")
+_SECRET = {"Cache-Control": "no-store"}
 
 
 def blueprint(ports: GatewayPorts) -> APIBlueprint:
     """Return the routes of API keys."""
     routes = APIBlueprint("keys", __name__, tag="Keys")
     _reading(routes, ports)
-    _writing(routes, ports)
+    _making(routes, ports)
+    _ending(routes, ports)
     return routes
 
 
@@ -38,10 +40,11 @@ def _reading(routes: APIBlueprint, ports: GatewayPorts) -> None:
         """List the shop's API keys, newest first; never their texts."""
         asked, shop = query_of(questions.Paging), principal().shop
         found = auth.keys_page(ports.history, shop, page_token=asked.page_token, page_size=size(asked, _MOST))
-        return page([model.key(each) for each in found.items], found.next_token)
+        used = {each.id: auth.last_used(ports.history, each.id) for each in found.items}
+        return page([model.key(each, used[each.id]) for each in found.items], found.next_token)
 
 
-def _writing(routes: APIBlueprint, ports: GatewayPorts) -> None:
+def _making(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.post("/v1/keys")
     @requires("admin")
     @describes({201: shown.NewKey}, body=questions.NewKey)
@@ -53,8 +56,21 @@ def _writing(routes: APIBlueprint, ports: GatewayPorts) -> None:
         text, document = auth.create_key(
             ports.history, who.shop, asked.scopes, ports.environment, clock, asked.expires_at, asked.name
         )
-        _log.info("key.created", key_id=who.key_id, created=document.id, scopes=document.body["scopes"])
-        return {**model.key(document), "key": text}, HTTPStatus.CREATED, {"Cache-Control": "no-store"}
+        audited(ports, "key.created", document.id, " ".join(document.body["scopes"]))
+        return {**model.key(document), "key": text}, HTTPStatus.CREATED, _SECRET
+
+    @routes.post("/v1/keys/<id:id>/rotate")
+    @requires("admin")
+    @describes({201: shown.NewKey}, body=questions.Rotation, errors=(404, 409))
+    def rotate_key(id: str) -> Any:
+        """Make a key that takes another's place; both work for the overlap, then the old one ends."""
+        overlap = timedelta(hours=body_of(questions.Rotation).overlap_hours)
+        text, document = auth.rotate(ports.history, id, overlap, ports.environment, ports.clock, principal().shop)
+        audited(ports, "key.rotated", id, document.id)
+        return {**model.key(document), "key": text}, HTTPStatus.CREATED, _SECRET
+
+
+def _ending(routes: APIBlueprint, ports: GatewayPorts) -> None:
 
     @routes.delete("/v1/keys/<id:id>")
     @requires("admin")
@@ -62,5 +78,5 @@ def _writing(routes: APIBlueprint, ports: GatewayPorts) -> None:
     def revoke_key(id: str) -> Any:
         """End a key of the shop; it works for half a minute more at most."""
         auth.revoke(ports.history, id, ports.clock, principal().shop)
-        _log.info("key.revoked", key_id=principal().key_id, revoked=id)
+        audited(ports, "key.revoked", id)
         return None, HTTPStatus.NO_CONTENT

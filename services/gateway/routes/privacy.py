@@ -15,6 +15,7 @@ from flask import Response
 from services.gateway import model
 from services.gateway.answers import making
 from services.gateway.asking import JOBS
+from services.gateway.auditing import audited
 from services.gateway.ports import GatewayPorts
 from services.gateway.routes.users import ANN
 from shared.clock import to_ms
@@ -23,7 +24,6 @@ from shared.contracts.events import UserErased
 from shared.erasures import MADE
 from shared.errors import NotFoundError, OutcomeUnknownError, UnavailableError
 from shared.history.port import Document
-from shared.logs import logger
 from shared.web.app import correlation_id
 from shared.web.contract import Answer, describes
 from shared.web.guard import principal, requires
@@ -31,7 +31,6 @@ from shared.web.guard import principal, requires
 _PAGE = 500
 _KEPT_OF_A_PERSON = (*MADE, JOBS)
 _INTERNAL = {"files", "pictures", "digest"}  # where things are kept, and what requests are compared by
-_log = logger("gateway")
 
 
 def blueprint(ports: GatewayPorts) -> APIBlueprint:
@@ -56,7 +55,7 @@ def blueprint(ports: GatewayPorts) -> APIBlueprint:
         """Give all that is known of a user, as one file; somebody without a profile may have been written to."""
         shop = principal().shop
         profile = _known(shop, user_id, ports)
-        _log.info("user.exported", key_id=principal().key_id)
+        audited(ports, "user.exported", "")
         response = Response(_all(shop, user_id, profile, ports), mimetype="application/json")
         name = quote(f"{user_id}.json", safe="")
         response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
@@ -87,7 +86,7 @@ def _erase(shop: str, user_id: str, ports: GatewayPorts) -> str:
     except UnavailableError:
         ports.history.delete(JOBS, shop, id)  # nothing was taken: nobody would ever end it
         raise
-    _log.info("user.erasure_asked", key_id=principal().key_id, job_id=id)
+    audited(ports, "user.erased", id)
     return id
 
 

@@ -12,6 +12,7 @@ from services.gateway import questions
 from services.gateway.answers import making
 from services.gateway.answers import templates as shown
 from services.gateway.asking import request_id
+from services.gateway.auditing import audited
 from services.gateway.once import HEADER, idempotency_key, once, scoped
 from services.gateway.paging import page, size
 from services.gateway.ports import GatewayPorts
@@ -83,6 +84,7 @@ def _drafting(routes: APIBlueprint, shelf: Shelf, ports: GatewayPorts) -> None:
         if refused := _check(ports, name, draft, id):
             return refused
         made = shelf.add(shop, name, draft, id)
+        audited(ports, "template.drafted", made.id)
         return _shown(made), HTTPStatus.CREATED, {"Location": f"/v1/templates/{name}/versions/{made.version}"}
 
     @routes.post("/v1/templates/<id:name>/versions/<int:version>/preview")
@@ -108,8 +110,11 @@ def _publishing(routes: APIBlueprint, shelf: Shelf, ports: GatewayPorts) -> None
         shop = principal().shop
         shelf.refuse_built_in(name)
         draft = Draft(**shelf.version(shop, name, version).model_dump(include=set(Draft.model_fields)))
-        refused = _check(ports, name, draft, request_id("", "", None))
-        return refused or _shown(shelf.publish(shop, name, version))
+        if refused := _check(ports, name, draft, request_id("", "", None)):
+            return refused
+        published = shelf.publish(shop, name, version)
+        audited(ports, "template.published", published.id)
+        return _shown(published)
 
 
 def _shown(template: Template) -> dict[str, Any]:
