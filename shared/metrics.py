@@ -36,6 +36,7 @@ REQUEST_TO_REPLY = Histogram(
     ["kind", "status"],
 )
 MADE = Counter("tastegraph_made_total", "Emails and boards made, by fallback (none: as asked).", ["kind", "fallback"])
+CAMPAIGN_MEMBERS = Counter("tastegraph_campaign_members_total", "Members dealt with.", ["makes", "outcome"])
 HTTP_REQUESTS = Histogram("tastegraph_http_request_seconds", "Time to answer.", ["route", "method", "status"])
 REFRESH = Histogram(
     "tastegraph_refresh_seconds",

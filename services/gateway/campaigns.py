@@ -21,7 +21,7 @@ from shared.web.contract import Asked
 
 CAMPAIGNS = "campaigns"
 PART = 50  # members whose outcomes are kept together: one object, one step of the progress
-_ATTEMPTS = 20
+_ATTEMPTS, _MOST_AT_WORK = 20, 20
 _COUNTS = ("made", "skipped", "failed")
 _NEXT = {
     "running": {"running": "running", "pausing": "running", "paused": "running"},
@@ -60,6 +60,15 @@ class EndedError(ConflictError):
         super().__init__("the campaign has ended, or is about to")
 
 
+class BusyError(ConflictError):
+    """The shop has as many campaigns at work as it may."""
+
+    code = "too-many-campaigns"
+
+    def __init__(self) -> None:
+        super().__init__(f"{_MOST_AT_WORK} campaigns are at work, which is the most: wait, or pause one")
+
+
 @dataclass(frozen=True)
 class CampaignDesk:
     """Keeps campaigns. Safe among processes: every write names the version that it replaces."""
@@ -71,8 +80,11 @@ class CampaignDesk:
         """Keep a new campaign; a list is kept apart, for it is needed only until the campaign ends.
 
         Raises:
+            BusyError: the shop has as many at work as it may.
             ConflictError: another campaign stands under the id.
         """
+        if len(self.documents.find(CAMPAIGNS, shop, {"active": "yes"}, page_size=_MOST_AT_WORK).items) == _MOST_AT_WORK:
+            raise BusyError
         body = _new(asked, to_ms(self.clock.now()))
         counted = count(knowledge, shop, asked.segment)
         if asked.segment.users:

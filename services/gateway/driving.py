@@ -1,9 +1,7 @@
-"""Drives campaigns: each by one gateway at a time, with few requests in flight, so that others are served too."""
+"""A campaign in hand: its members are asked for in parts, and each part's outcomes are kept in one step."""
 
 from __future__ import annotations
 
-import threading
-import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ from services.gateway.asking import JOBS, Asker
 from services.gateway.campaigns import CAMPAIGNS, PART, request_for, steered
 from services.gateway.outcomes import Outcome, keep
 from services.gateway.segments import filter_of, following
-from shared.clock import Clock, monotonic, to_ms
+from shared.clock import Clock, to_ms
 from shared.contracts.requests import EXPIRED
 from shared.erasures import CAMPAIGN_LISTS, standing
 from shared.errors import ConflictError, TransientError
@@ -21,11 +19,10 @@ from shared.history.port import Document, History
 from shared.knowledge.port import KnowledgeReader
 from shared.knowledge.segments import Filter
 from shared.logs import logger
+from shared.metrics import CAMPAIGN_MEMBERS
 from shared.objects.port import Objects
 
 LEASE_MS = 10_000
-_AT_WORK, _IDLE = 0.05, 0.5
-_HELD_AT_ONCE = 4
 _ENDS = {"pausing": "paused", "cancelling": "cancelled"}
 _log = logger("gateway")
 
@@ -148,6 +145,7 @@ class Drive:
         body, outcomes = self._held.body, list(self._outcomes.values())
         if outcomes:
             keep(self._held, outcomes, self._ports.history, self._ports.objects)
+            _count(body["makes"], outcomes)
         counted = _counted(body, outcomes)
         status = body["status"]
         if status in _ENDS:
@@ -204,6 +202,11 @@ def _outcome(user: str, id: str, job: Mapping[str, Any] | None, now: int) -> Out
             return Outcome(user, "failed", str((job.get("problem") or {}).get("code", status)), id)
 
 
+def _count(makes: str, outcomes: list[Outcome]) -> None:
+    for each in outcomes:
+        CAMPAIGN_MEMBERS.labels(makes, each.status).inc()
+
+
 def _counted(body: Mapping[str, Any], outcomes: list[Outcome]) -> dict[str, Any]:
     counted, reasons = dict(body), dict(body["reasons"])
     for each in outcomes:
@@ -211,76 +214,3 @@ def _counted(body: Mapping[str, Any], outcomes: list[Outcome]) -> dict[str, Any]
         if each.reason:
             reasons[each.reason] = reasons.get(each.reason, 0) + 1
     return {**counted, "reasons": reasons, "parts": body["parts"] + bool(outcomes)}
-
-
-class Driver:
-    """Looks for campaigns that nobody drives, and drives them, in a thread of its own; shops take turns."""
-
-    def __init__(self, ports: DriverPorts, in_flight: int) -> None:
-        self._ports, self._most = ports, in_flight
-        self._holder = uuid.uuid4().hex
-        self._drives: list[Drive] = []
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._next_look, self._others_wait = 0.0, False
-
-    def start(self) -> None:
-        """Begin to drive."""
-        self._thread = threading.Thread(target=self._run, name="campaigns", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop; what is in flight is counted by whoever drives on."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
-        while self._drives:
-            self._drives.pop().let_go()
-
-    def _run(self) -> None:
-        while not self._stopping.wait(_AT_WORK if self._drives else _IDLE):
-            try:
-                self._look()
-            except TransientError as error:
-                _log.warning("campaign.waits", error=type(error).__name__)
-            for drive in list(self._drives):
-                self._advance(drive)
-
-    def _look(self) -> None:
-        """Take up what nobody drives, what has waited longest first."""
-        if monotonic() < self._next_look:
-            return
-        self._next_look = monotonic() + _IDLE
-        active, now = self._ports.history.find(CAMPAIGNS, None, {"active": "yes"}, page_size=1_000), self._now()
-        free = [campaign for campaign in reversed(active.items) if campaign.body["held_until"] < now]
-        room = _HELD_AT_ONCE - len(self._drives)
-        for campaign in free[:room]:
-            with suppress(ConflictError):  # another gateway was faster
-                self._drives.append(Drive(campaign, self._holder, self._ports))
-        self._others_wait = len(free) > room
-
-    def _now(self) -> int:
-        return to_ms(self._ports.clock.now())
-
-    def _advance(self, drive: Drive) -> None:
-        """Let a campaign take a step; one with nothing in flight makes way for those that wait."""
-        self._drives.remove(drive)
-        try:
-            room = self._most - drive.in_flight - sum(each.in_flight for each in self._drives)
-            if not drive.step(room):
-                return
-            if self._others_wait and not drive.in_flight:
-                drive.let_go()
-                return
-        except LostError:
-            _log.info("campaign.lost", campaign=drive.id)
-            return
-        except ConflictError:  # somebody else changed it just now: the next step sees how
-            pass
-        except TransientError as error:
-            _log.warning("campaign.waits", campaign=drive.id, error=type(error).__name__)
-            return
-        except Exception:  # noqa: BLE001 (one campaign must not end the driving of all others)
-            _log.exception("campaign.failed", campaign=drive.id)
-            return
-        self._drives.append(drive)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from apiflask import APIBlueprint
 
 from services.gateway.asking import Asker, AskerPorts
-from services.gateway.driving import Driver, DriverPorts
+from services.gateway.driver import Driver
+from services.gateway.driving import DriverPorts
 from services.gateway.ports import GatewayPorts
 from services.gateway.routes import (
     audit,

@@ -1,4 +1,4 @@
-"""Forgetting a person everywhere: ledger, graph, contact, documents and objects; what comes late goes on arrival."""
+"""Forgetting a person everywhere: ledger, log, graph, documents and objects; what comes late goes on arrival."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def erase(entry: Entry, ports: GraphPorts, *, again: bool) -> None:
     ports.history.put(ERASURES, shop, user, body)
     _forget(shop, user, before, ports)
     _forget_projected(shop, user, ports)
+    ports.bus.forget(f"{shop}|{user}".encode(), before)
     ports.history.put(ERASURES, shop, user, body)
     forget_made(shop, user, ports.history, ports.objects)
     forget_documents(_JOBS, shop, user, ports.history, ports.objects)

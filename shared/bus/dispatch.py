@@ -147,7 +147,7 @@ class _Dispatcher:
         return [Received(record, self._decode(record)) for record in records]
 
     def _decode(self, record: Record) -> Envelope[Any] | None:
-        if record.position in self._parked:
+        if record.position in self._parked or record.message.forgotten:
             return None
         try:
             return of_its_shop(record)

@@ -97,6 +97,11 @@ class KafkaBus:
         partitions = [at for topic in topics for at in self._reader.partitions(topic)]
         return _behind(group, partitions, self.administration, self._reader)
 
+    def forget(self, key: bytes, before: int) -> int:
+        """Do nothing: Kafka deletes records by age only (`Topic.retention_ms`)."""
+        del key, before
+        return 0
+
     def unready(self) -> str | None:
         """Return what keeps the bus from its work, and what to do about it; none if all is well."""
         try:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+FORGOTTEN = "forgotten"  # the header of a record whose value was taken out of the log
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -15,6 +17,11 @@ class Message:
     key: bytes
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def forgotten(self) -> bool:
+        """Say whether the value was taken out of the log: there is nothing to handle, and nothing wrong."""
+        return self.value is None and any(name == FORGOTTEN for name, _ in self.headers)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -77,6 +84,15 @@ class Bus(Protocol):
 
     def read(self, topic: str, partition: int, start: int, limit: int) -> list[Record]:
         """Return up to `limit` records from offset `start` on; for catching up and for looking at dead letters."""
+
+    def forget(self, key: bytes, before: int) -> int:
+        """Take the values of a key's records from before a moment (ms) out of the log, where the engine can.
+
+        Says how many. They keep their places, and are handed to nobody any more. Kafka lets records lapse by age.
+
+        Raises:
+            UnavailableError: part of them is still there; repeating it takes out the rest.
+        """
 
     def ends(self, topic: str) -> list[Position]:
         """Return, for each partition, the position that the next record will get."""

@@ -10,6 +10,7 @@ from shared.bus.catalogue import require_topic
 from shared.bus.listener import Listener
 from shared.bus.port import BatchHandler, Message, Position, Record, Subscription
 from shared.bus.sqlite_consumer import Claims, SqliteSubscription
+from shared.bus.sqlite_forgetting import forget
 from shared.bus.sqlite_listener import SqliteSource
 from shared.bus.sqlite_log import LogReader, open_log
 from shared.bus.sqlite_writer import LogWriter
@@ -85,6 +86,14 @@ class SqliteBus:
         """
         require_topic(topic)
         return self._reader.read(topic, start, limit) if partition == 0 else []
+
+    def forget(self, key: bytes, before: int) -> int:
+        """Overwrite the values of a key's records from before a moment (ms); their places and headers stay.
+
+        Raises:
+            UnavailableError: the file does not answer.
+        """
+        return forget(self._file, key, before)
 
     def ends(self, topic: str) -> list[Position]:
         """Return the position that the topic's next record will get.

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from shared.bus.dispatch import batches
 from shared.bus.port import Message
 from shared.bus.sqlite import SqliteBus
-from shared.contracts.topics import INTERESTS, PURCHASES
+from shared.contracts.topics import INTERESTS, PURCHASES, dead_letter_topic
 from shared.errors import OutcomeUnknownError, UnavailableError
 
 ROOT = Path(__file__).parents[2]
@@ -224,3 +225,31 @@ def test_a_file_of_a_newer_format_is_refused(path):
     db.close()
     with pytest.raises(UnavailableError, match="format 99"):
         SqliteBus(path)
+
+
+def test_what_is_forgotten_is_out_of_the_file_and_its_place_stays(bus, path):
+    secret, others = [message(f"secret-{number}-{'s' * 20_000}") for number in range(3)], message("others")
+    kept = bus.publish([*secret, Message(PURCHASES, b"shop|v", b"theirs"), others])
+    now = bus.read(PURCHASES, 0, 0, 1)[0].appended_at
+    assert 0 == bus.forget(b"shop|u", now)
+    assert 4 == bus.forget(b"shop|u", now + 1_000)
+    assert [None, None, None, b"theirs", None] == [each.message.value for each in bus.read(PURCHASES, 0, 0, 10)]
+    assert [True, False] == [each.message.forgotten for each in bus.read(PURCHASES, 0, 2, 2)]
+    assert kept[-1].offset + 1 == bus.publish([message("more")])[0].offset
+    bus.close()
+    assert b"secret-" not in b"".join(file.read_bytes() for file in path.parent.iterdir())
+
+
+def test_what_is_forgotten_is_handed_to_nobody_and_is_no_dead_letter(bus):
+    bus.publish([message("gone")])
+    bus.forget(b"shop|u", 1 << 60)
+    bus.publish([Message(PURCHASES, b"shop|u", None)])  # said by somebody outside, and wrong
+    seen = []
+    handler = batches(lambda received: seen.extend(each.envelope for each in received), bus=bus, group="graph")
+    subscription = bus.subscribe("graph", [PURCHASES], handler)
+    deadline = time.monotonic() + 10
+    while bus.lag("graph", [PURCHASES]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    subscription.stop()
+    assert [None, None] == seen
+    assert 1 == len(bus.read(dead_letter_topic(PURCHASES), 0, 0, 10))

@@ -12,7 +12,8 @@ import pytest
 from services.gateway import driving
 from services.gateway.asking import Asker, AskerPorts
 from services.gateway.campaigns import CAMPAIGNS, CampaignDesk, NewCampaign
-from services.gateway.driving import Driver, DriverPorts
+from services.gateway.driver import Driver
+from services.gateway.driving import DriverPorts
 from services.gateway.outcomes import lines
 from services.gateway.wiring import GROUP
 from shared.bus.dispatch import each

@@ -113,13 +113,13 @@ def keep_made(ports: GraphPorts) -> list[str]:
     places = [{"file": key.rpartition("/")[2], "key": key} for key in keys]
     ports.history.put("emails", "shop", "1", {"user_id": "ann", "files": places[:2]})
     ports.history.put("boards", "shop", "1", {"user_id": "ann", "pictures": places[2:]})
-    for collection in ("decisions", "email-tallies", "jobs"):
+    for collection in ("decisions", "email-tallies", "jobs", "campaign-outcomes"):
         ports.history.put(collection, "shop", "1", {"user_id": "ann"})
     return keys
 
 
 def left(ports: GraphPorts, keys: list[str]) -> list[object]:
-    collections = ("contacts", "emails", "boards", "decisions", "email-tallies", "jobs")
+    collections = ("contacts", "emails", "boards", "decisions", "email-tallies", "jobs", "campaign-outcomes")
     documents = (found for name in collections for found in ports.history.find(name, "shop").items)
     events = (entry for _, entry in ports.history.replay("shop") if entry.user_id == "ann")
     return [

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from services.gateway import driving
-from services.gateway.driving import Driver
+from services.gateway.driver import Driver
 from shared.contracts.codec import decode
 from shared.contracts.topics import EMAIL_REQUESTS, EMAILS
 from shared.erasures import CAMPAIGN_LISTS, CAMPAIGN_OUTCOMES

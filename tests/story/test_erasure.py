@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from services.email import keeping
+from shared.bus.catalogue import ALL_TOPICS
+from shared.contracts.codec import decode
 
 
 def erase(served, user: str) -> str:
@@ -36,6 +38,10 @@ def test_an_erased_user_is_gone_everywhere(served):
     assert dict.fromkeys(its, 404) == {path: served.get(path).status_code for path in its}
     assert files(served) <= before
     assert not served.get("/v1/users/eve/recommendations").json["known"]
+    bus = served.engines.bus
+    said = [each.message for end in map(bus.ends, ALL_TOPICS) for each in bus.read(end[0].topic, 0, 0, 10_000)]
+    hers = [each for each in said if each.key == b"demo|eve" and not each.forgotten]
+    assert ["com.tastegraph.user.erased.v1"] == [decode(each).type for each in hers]
     assert 403 == served.client.get(job, headers=served.key("demo", "emails:read")).status_code
 
 

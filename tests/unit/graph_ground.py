@@ -104,6 +104,9 @@ class MemoryBus:
     def read(self, topic, _, start, limit):
         return self.records.get(topic, [])[start : start + limit]
 
+    def forget(self, *_):
+        return 0
+
     def ends(self, topic):
         return [Position(self.log, topic, 0, len(self.records.get(topic, [])))]
 

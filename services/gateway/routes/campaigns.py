@@ -12,7 +12,7 @@ from pydantic import Field
 from services.gateway import model, outcomes, questions
 from services.gateway.answers import campaigns as shown
 from services.gateway.asking import request_id
-from services.gateway.campaigns import CAMPAIGNS, CampaignDesk, NewCampaign, Steer
+from services.gateway.campaigns import CAMPAIGNS, BusyError, CampaignDesk, NewCampaign, Steer
 from services.gateway.once import HEADER, idempotency_key, once, scoped
 from services.gateway.paging import page, size
 from services.gateway.ports import GatewayPorts
@@ -82,6 +82,8 @@ def _beginning(routes: APIBlueprint, desk: CampaignDesk, ports: GatewayPorts) ->
 def _begun(desk: CampaignDesk, shop: str, id: str, asked: NewCampaign, ports: GatewayPorts) -> Document:
     try:
         return desk.begin(shop, id, asked, ports.knowledge)
+    except BusyError:
+        raise
     except ConflictError:
         return desk.known(shop, id)  # begun under this key just before its answer was lost
 
