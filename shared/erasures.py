@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from shared.errors import ConflictError, UnavailableError
 from shared.history.port import Document, Documents
 from shared.objects.port import Objects
 
 ERASURES = "erasures"
-CAMPAIGN_LISTS, CAMPAIGN_OUTCOMES = "campaign-lists", "campaign-outcomes"
+CAMPAIGNS, CAMPAIGN_LISTS, CAMPAIGN_OUTCOMES = "campaigns", "campaign-lists", "campaign-outcomes"
 MADE = ("decisions", "emails", "email-tallies", "boards", CAMPAIGN_OUTCOMES)
 
 
@@ -64,15 +65,25 @@ def forget_made(shop: str, user_id: str, documents: Documents, objects: Objects)
 
 
 def _forget_listed(shop: str, user_id: str, documents: Documents) -> None:
-    """Take a person out of the lists of campaigns that are not at an end; the others keep their places."""
+    """Take a person out of the lists of campaigns that are not at an end; the others keep their places.
+
+    A campaign at work asks for its members within moments, and knows an erased one then; one that rests does not.
+    """
     for held in documents.find(CAMPAIGN_LISTS, shop, page_size=1_000).items:
-        if user_id not in held.body["users"]:
-            continue
         users = ["" if each == user_id else each for each in held.body["users"]]
-        try:
-            documents.put(CAMPAIGN_LISTS, shop, held.id, {"users": users}, expect=held.version)
-        except ConflictError:  # another erasure took somebody out, or the campaign ended
-            raise UnavailableError("a campaign's list changed meanwhile") from None
+        _change(held, {"users": users}, documents)
+    for resting in documents.find(CAMPAIGNS, shop, {"status": "paused"}, page_size=1_000).items:
+        asking = [each for each in resting.body["asking"] if each != user_id]
+        _change(resting, {**resting.body, "asking": asking}, documents)
+
+
+def _change(held: Document, body: Mapping[str, Any], documents: Documents) -> None:
+    if body == held.body:
+        return
+    try:
+        documents.put(held.collection, held.shop, held.id, body, expect=held.version)
+    except ConflictError:
+        raise UnavailableError("a campaign changed meanwhile") from None
 
 
 def forget_documents(collection: str, shop: str, user_id: str, documents: Documents, objects: Objects) -> None:

@@ -13,13 +13,12 @@ from services.gateway.segments import Segment, as_json, count
 from shared.clock import Clock, to_ms
 from shared.contracts.requests import BoardRequested, EmailRequested, campaign_id
 from shared.contracts.values import Id
-from shared.erasures import CAMPAIGN_LISTS
+from shared.erasures import CAMPAIGN_LISTS, CAMPAIGNS
 from shared.errors import ConflictError, NotFoundError
 from shared.history.port import Document, Documents
 from shared.knowledge.port import KnowledgeReader
 from shared.web.contract import Asked
 
-CAMPAIGNS = "campaigns"
 PART = 50  # members whose outcomes are kept together: one object, one step of the progress
 _ATTEMPTS, _MOST_AT_WORK = 20, 20
 _COUNTS = ("made", "skipped", "failed")

@@ -6,9 +6,9 @@ import threading
 import uuid
 from contextlib import suppress
 
-from services.gateway.campaigns import CAMPAIGNS
 from services.gateway.driving import Drive, DriverPorts, LostError
 from shared.clock import monotonic, to_ms
+from shared.erasures import CAMPAIGNS
 from shared.errors import ConflictError, TransientError
 from shared.logs import logger
 

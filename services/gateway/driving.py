@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.gateway.asking import JOBS, Asker
-from services.gateway.campaigns import CAMPAIGNS, PART, request_for, steered
+from services.gateway.campaigns import PART, request_for, steered
 from services.gateway.outcomes import Outcome, keep
 from services.gateway.segments import filter_of, following
 from shared.clock import Clock, to_ms
 from shared.contracts.requests import EXPIRED
-from shared.erasures import CAMPAIGN_LISTS, standing
+from shared.erasures import CAMPAIGN_LISTS, CAMPAIGNS, standing
 from shared.errors import ConflictError, TransientError
 from shared.history.port import Document, History
 from shared.knowledge.port import KnowledgeReader

@@ -11,7 +11,7 @@ import pytest
 
 from services.gateway import driving
 from services.gateway.asking import Asker, AskerPorts
-from services.gateway.campaigns import CAMPAIGNS, CampaignDesk, NewCampaign
+from services.gateway.campaigns import CampaignDesk, NewCampaign
 from services.gateway.driver import Driver
 from services.gateway.driving import DriverPorts
 from services.gateway.outcomes import lines
@@ -27,7 +27,7 @@ from shared.config import Settings
 from shared.contracts.codec import encode
 from shared.contracts.requests import Replied
 from shared.contracts.topics import EMAIL_REQUESTS, REPLIES
-from shared.erasures import CAMPAIGN_LISTS
+from shared.erasures import CAMPAIGN_LISTS, CAMPAIGNS
 from shared.history.mongo import MongoHistory
 from shared.history.sqlite import SqliteHistory
 from shared.knowledge.ladybug import LadybugKnowledge

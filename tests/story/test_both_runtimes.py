@@ -183,6 +183,7 @@ class Outcome:
     recommendations: list[Any]
     email: dict[str, bytes]
     board: Any
+    campaign: Any
 
 
 def lived(running: Running, shop: list[dict[str, Any]]) -> Outcome:
@@ -202,7 +203,21 @@ def lived(running: Running, shop: list[dict[str, Any]]) -> Outcome:
     }
     drawn = running.ask(f"/v1/boards/{board['board_id']}/json")
     assert drawn.pop("board_id") == board["board_id"]  # without an Idempotency-Key each board has an id of its own
-    return Outcome(report["ledger"], recommendations, parts, drawn)
+    return Outcome(report["ledger"], recommendations, parts, drawn, campaigned(running, [*users, "stranger"]))
+
+
+def campaigned(running: Running, users: list[str]) -> Any:
+    """Return what became of a campaign for a list and of each of its members."""
+    asked = {"campaign": "story", "period": "2026", "segment": {"users": users}}
+    status, begun = running.call(f"{running.gateway}/v1/campaigns", asked)
+    assert status == 202, begun
+    path, deadline = f"/v1/campaigns/{json.loads(begun)['id']}", time.monotonic() + 120
+    while (told := running.ask(path))["status"] != "done":
+        assert time.monotonic() < deadline, told
+        time.sleep(0.2)
+    lines = running.call(f"{running.gateway}{path}/result")[1].splitlines()
+    assert len(users) == len(lines)
+    return {name: told[name] for name in ("expected", "made", "skipped", "failed", "reasons")}
 
 
 @pytest.fixture(scope="module")
@@ -228,12 +243,15 @@ def test_both_runtimes_make_the_same_graph_of_the_same_purchases(servers, tmp_pa
     assert expected.recommendations == found.recommendations
     assert expected.email == found.email
     assert expected.board == found.board
+    assert expected.campaign == found.campaign
+    assert (5, {"unknown-user": 1}) == (found.campaign["made"], found.campaign["reasons"])
     assert {one["served_by"] for one in found.recommendations} == {"personal"}
     settings = Settings(bus_url=servers["TASTEGRAPH_BUS_URL"])
     bus = KafkaBus(cluster(settings))
     assert bus.lag("graph", COMMERCE) == 0
-    [email], [board] = (published(bus, topic) for topic in (EMAILS, BOARDS))
-    assert email.data.html.encode() == found.email["html"]
+    emails, [board] = (published(bus, topic) for topic in (EMAILS, BOARDS))
+    assert len({each.data.email_id for each in emails}) == len(emails) == 1 + found.campaign["made"]
+    assert found.email["html"] in {each.data.html.encode() for each in emails}
     assert board.data.board_id
     bus.administration.remove()
     bus.close()

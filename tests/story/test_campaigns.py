@@ -205,3 +205,19 @@ def test_a_single_request_is_answered_while_a_campaign_runs(served):
     made = served.post("/v1/emails", {"user_id": "ann"})
     assert 201 == made.status_code
     assert 12 == becomes(served, where, "done")["made"]
+
+
+def test_who_is_erased_while_a_campaign_rests_is_not_found_in_it(unanswered):
+    crowd(unanswered)
+    history = unanswered.engines.history
+    where = begin(unanswered, "resting", {"users": CROWD})
+    unanswered.eventually(lambda: len(published(unanswered, EMAIL_REQUESTS, set(CROWD))) == 4)
+    steer(unanswered, where, "paused")
+    unanswered.begin_making()
+    becomes(unanswered, where, "paused")
+    assert "u11" in str(history.get("campaigns", "demo", where.rpartition("/")[2]).body)
+    job = unanswered.delete("/v1/users/u11").headers["Location"]
+    unanswered.eventually(lambda: unanswered.get(job).json["status"] == "done")
+    assert "u11" not in str(history.get("campaigns", "demo", where.rpartition("/")[2]).body)
+    steer(unanswered, where, "running")
+    assert 11 == becomes(unanswered, where, "done")["made"]

@@ -12,13 +12,14 @@ from pydantic import Field
 from services.gateway import model, outcomes, questions
 from services.gateway.answers import campaigns as shown
 from services.gateway.asking import request_id
-from services.gateway.campaigns import CAMPAIGNS, BusyError, CampaignDesk, NewCampaign, Steer
+from services.gateway.campaigns import BusyError, CampaignDesk, NewCampaign, Steer
 from services.gateway.once import HEADER, idempotency_key, once, scoped
 from services.gateway.paging import page, size
 from services.gateway.ports import GatewayPorts
 from services.gateway.routes.users import listed
 from services.gateway.segments import Segment, count
 from services.gateway.templates import Shelf
+from shared.erasures import CAMPAIGNS
 from shared.errors import ConflictError, InvalidInputError, NotFoundError, Violation
 from shared.history.port import Document
 from shared.web.contract import Answer, Asked, body_of, describes, query_of
@@ -48,7 +49,8 @@ def blueprint(ports: GatewayPorts) -> APIBlueprint:
 def _segments(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.post("/v1/segments/count")
     @requires("profiles:read")
-    @describes({200: shown.Counted}, body=Segment)
+    @once(ports.counters, ports.history)
+    @describes({200: shown.Counted}, body=Segment, errors=(409,), headers=(HEADER,))
     def count_segment() -> Any:
         """Say how many users a segment is made of, before a campaign is made for it."""
         return count(ports.knowledge, principal().shop, body_of(Segment))

@@ -13,6 +13,7 @@ from flask import Response
 
 from services.gateway import model, questions
 from services.gateway.answers import operations as shown
+from services.gateway.once import HEADER, once
 from services.gateway.paging import page, size
 from services.gateway.ports import GatewayPorts
 from services.gateway.routes.users import ANN, listed
@@ -112,7 +113,8 @@ def _changes(routes: APIBlueprint, ports: GatewayPorts) -> None:
 def _reports(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.post("/v1/suppressions/events")
     @requires("emails:write")
-    @describes({200: shown.Taken}, body=Reports)
+    @once(ports.counters, ports.history)
+    @describes({200: shown.Taken}, body=Reports, errors=(409,), headers=(HEADER,))
     def take_reports() -> Any:
         """Take in what mailboxes said: hard bounces, complaints and unsubscriptions suppress, at once and for good."""
         shop = principal().shop
