@@ -24,8 +24,17 @@ def things(served):
         "jobs": board["board_id"],
         "decisions": email["decision_id"],
         "keys": served.post("/v1/keys", {"scopes": ["graph:read"]}).json["id"],
+        "campaigns": paused(served),
+        "rules": served.post("/v1/rules", {"action": "boost", "product_id": "tea"}).json["rule_id"],
         "unsubscribe": sign("demo", "eva", served.signing),
     }
+
+
+def paused(served):
+    """Return a campaign that has not ended, nor will."""
+    id = served.post("/v1/campaigns", {"campaign": "c", "segment": {"users": ["ann"]}}).json["id"]
+    served.client.patch(f"/v1/campaigns/{id}", json={"status": "paused"}, headers=served.admin)
+    return id
 
 
 def path_of(path, operation, things):
