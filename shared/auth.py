@@ -44,7 +44,11 @@ class Scope(StrEnum):
     PROFILES_ERASE = "profiles:erase"
     DEADLETTERS_READ = "deadletters:read"
     DEADLETTERS_REPLAY = "deadletters:replay"
+    TOKENS_WRITE = "tokens:write"
     ADMIN = "admin"
+
+
+OWN = "own:read"  # no key has it: an end user's token, for what is that user's own
 
 
 class AuthenticationError(PermanentError):
@@ -64,6 +68,7 @@ class Principal:
     shop: str
     key_id: str  # names the credential in logs, limits and the audit trail; of a token it is made from its subject
     scopes: frozenset[str]
+    user_id: str | None = None  # of an end user's token, which opens what is theirs and nothing else
 
     def may(self, scope: str) -> bool:
         """Say whether the scope is granted."""
@@ -221,6 +226,12 @@ def verify_key(documents: Documents, text: str, environment: str, clock: Clock) 
         raise AuthenticationError
     principal = Principal(str(document.body["shop"]), match[2], frozenset(document.body["scopes"]))
     return Verified(principal, document.body["expires_at"])
+
+
+def alive(documents: Documents, key_id: str, clock: Clock) -> bool:
+    """Say whether a key works still; for what was made with it."""
+    document = documents.get(COLLECTION, _EVERYWHERE, key_id)
+    return document is not None and _works(document, to_ms(clock.now()))
 
 
 def key_id_of(text: str) -> str | None:

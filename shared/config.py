@@ -109,7 +109,26 @@ class Settings(BaseSettings):
 
     signing_key: SecretStr | None = Field(
         None,
-        description="Signs unsubscribe links and page tokens (32 characters or more); made once if embedded.",
+        min_length=32,
+        description="Signs unsubscribe links and user tokens (32 characters or more); made once if embedded.",
+    )
+    user_token_seconds: int = Field(
+        600, ge=60, le=3600, description="How long a token for one end user's browser works, at most."
+    )
+    jwt_issuer: str = Field("", description="Whose tokens are taken beside API keys (their iss); empty: nobody's.")
+    jwt_audience: str = Field("tastegraph", min_length=1, description="The aud that an issuer's token must have.")
+    jwt_jwks_url: str = Field("", description="Where the issuer's public keys are (https): RS256, ES256, EdDSA.")
+    jwt_jwks_file: Path | None = Field(None, description="A file with them instead; it is read anew like the URL.")
+    jwt_secret: SecretStr | None = Field(
+        None, description="A secret shared with the issuer instead (HS256; 32 bytes or more), for small set-ups."
+    )
+    jwt_shop_claim: str = Field("shop", min_length=1, description="The claim that names a token's shop.")
+    jwt_lifetime_seconds: int = Field(
+        3600, ge=60, le=86_400, description="Longest life (exp - iat) of an issuer's token; longer ones are refused."
+    )
+    jwt_leeway_seconds: int = Field(30, ge=0, le=60, description="What the issuer's clock may be off by.")
+    jwt_typed: bool = Field(
+        default=True, description="Take at+jwt tokens only (RFC 9068); false for issuers that do not say so."
     )
     reply_wait_seconds: float = Field(
         10.0,

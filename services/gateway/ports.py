@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.gateway.asking import Asker
+from shared.auth import Principal
 from shared.bus.port import Bus
 from shared.clock import Clock
 from shared.counters.port import Counters
@@ -28,6 +29,7 @@ class GatewayPorts:
     signing_key: str
     counters: Counters
     environment: str
+    user_token_seconds: int
 
     def profile(self, shop: str, user_id: str) -> Profile:
         """Return a user of this shop.
@@ -38,6 +40,17 @@ class GatewayPorts:
         found = self.knowledge.profile(shop, user_id)
         if found is None:
             raise NotFoundError("there is no such user")
+        return found
+
+    def own_document(self, collection: str, who: Principal, id: str) -> Document:
+        """Return a document of the shop; for an end user's token, of that user.
+
+        Raises:
+            NotFoundError: there is none; another's document is just as unknown.
+        """
+        found = self.document(collection, who.shop, id)
+        if who.user_id is not None and found.body.get("user_id") != who.user_id:
+            raise _none(collection)
         return found
 
     def erased(self, shop: str, job: Document) -> bool:
@@ -53,5 +66,9 @@ class GatewayPorts:
         """
         found = self.history.get(collection, shop, id)
         if found is None:
-            raise NotFoundError(f"there is no such {collection.removesuffix('s')}")
+            raise _none(collection)
         return found
+
+
+def _none(collection: str) -> NotFoundError:
+    return NotFoundError(f"there is no such {collection.removesuffix('s')}")

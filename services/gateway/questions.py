@@ -179,3 +179,9 @@ class Rotation(Asked):
     """How a key is to be replaced."""
 
     overlap_hours: int = Field(24, ge=0, le=720, description="how long the old key works on, beside the new one")
+
+
+class NewUserToken(Asked):
+    """A token for the user that the path names."""
+
+    seconds: int | None = Field(None, ge=1, le=3600, description="of life; none, or more than the most: the most")

@@ -24,6 +24,7 @@ from services.gateway.routes import (
     templates,
     traces,
     users,
+    usertokens,
 )
 from shared.bus.dispatch import each
 from shared.bus.port import Subscription, unready
@@ -81,8 +82,23 @@ def build(engines: Engines) -> GatewayService:
         key.get_secret_value(),
         engines.answers,
         engines.settings.environment,
+        engines.settings.user_token_seconds,
     )
-    parts = (users, graph, making, campaigns, templates, traces, consent, privacy, rules, keys, audit, deadletters)
+    parts = (
+        users,
+        usertokens,
+        graph,
+        making,
+        campaigns,
+        templates,
+        traces,
+        consent,
+        privacy,
+        rules,
+        keys,
+        audit,
+        deadletters,
+    )
     driver = Driver(
         DriverPorts(engines.knowledge, engines.history, engines.objects, engines.clock, asker),
         engines.settings.campaign_in_flight,

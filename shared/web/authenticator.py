@@ -13,7 +13,7 @@ from shared.auth import AuthenticationError, Principal, Verified
 from shared.clock import Clock, to_ms
 
 _TRUST_SECONDS = 30.0  # what was revoked works no longer than this
-_LONGEST = 4096
+_LONGEST = 7000  # below what servers take in a header
 _IN_QUERY = frozenset({"access_token", "api_key", "apikey", "authorization", "bearer"})
 _LOOKS_SECRET = re.compile(r"tgu?_[A-Za-z0-9_.-]{20,}|eyJ[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 

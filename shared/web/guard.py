@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import structlog
 from flask import Flask, Response, current_app, g, request
 
-from shared.auth import AuthenticationError, NoCredentialError, Principal, Scope
-from shared.errors import ForbiddenError
+from shared.auth import OWN, AuthenticationError, NoCredentialError, Principal, Scope
+from shared.errors import ForbiddenError, NotFoundError
 from shared.web.authenticator import Authenticator, in_query
 from shared.web.problems import problem_of, refuse_in_query
 
@@ -17,9 +17,12 @@ V = TypeVar("V", bound=Callable[..., Any])
 PUBLIC: frozenset[str] = frozenset()  # what a view without a credential needs
 
 
-def requires(*scopes: str) -> Callable[[V], V]:
-    """Mark a view with the scope that it needs; of several, any will do, and the view looks closer."""
-    return _mark(frozenset(Scope(scope).value for scope in scopes))
+def requires(*scopes: str, own: bool = False) -> Callable[[V], V]:
+    """Mark a view with the scope that it needs; of several, any will do, and the view looks closer.
+
+    An `own` view is also for an end user's token. A path's user_id is then that user's; a view without one sees to it.
+    """
+    return _mark(frozenset(Scope(scope).value for scope in scopes) | (frozenset({OWN}) if own else frozenset()))
 
 
 def public(view: V) -> V:
@@ -75,7 +78,9 @@ def _admit(authenticator: Authenticator, scopes: frozenset[str]) -> Response | N
     except AuthenticationError as error:
         return problem_of(error)
     if not any(who.may(scope) for scope in scopes):
-        return problem_of(ForbiddenError(" or ".join(sorted(scopes))))
+        return problem_of(ForbiddenError(" or ".join(sorted(scopes - {OWN}))))
+    if who.user_id is not None and (request.view_args or {}).get("user_id", who.user_id) != who.user_id:
+        return problem_of(NotFoundError("there is no such user"))
     g.principal = who
     structlog.contextvars.bind_contextvars(shop=who.shop, key_id=who.key_id)
     return None

@@ -5,7 +5,7 @@ from pydantic import SecretStr
 
 from services.gateway import wiring as gateway
 from services.ingest import wiring as ingest
-from shared.auth import Scope
+from shared.auth import OWN, Scope
 from shared.config import Settings
 from shared.engines import open_engines
 from shared.web.app import create_app
@@ -34,9 +34,20 @@ def test_only_what_is_meant_to_be_open_is_open(app):
 
 def test_every_scope_that_a_route_needs_exists(app):
     needed = {scope for rule in app.url_map.iter_rules() for scope in scopes_of(app, rule.endpoint) or ()}
-    assert needed <= set(Scope)
+    assert needed <= {*Scope, OWN}
 
 
 def test_a_route_that_carries_no_mark_answers_nobody(app):
     app.add_url_rule("/forgotten", "forgotten", lambda: "secret")
     assert app.test_client().get("/forgotten").status_code == 401
+
+
+def test_an_end_users_token_opens_just_these_views(app):
+    own = {rule.rule for rule in app.url_map.iter_rules() if OWN in (scopes_of(app, rule.endpoint) or ())}
+    assert own == {
+        "/v1/users/<id:user_id>",
+        "/v1/users/<id:user_id>/recommendations",
+        "/v1/boards/<id:id>",
+        "/v1/boards/<id:id>/json",
+        "/v1/boards/<id:id>/picture",
+    }

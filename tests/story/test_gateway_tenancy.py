@@ -14,9 +14,11 @@ BODIES = {
     "/v1/users/<id:user_id>/interests": {"name": "Tea", "interest_id": "i-1"},
     "/v1/keys": {"scopes": ["graph:read"]},
     "/v1/keys/<id:id>/rotate": {},
+    "/v1/users/<id:user_id>/tokens": {},
 }
 VARIED = re.compile(
-    r'"(trace_id|job_id|id|key|created_at|email_id|board_id|decision_id|self|at|generated_at|expires_at)": ?"[^"]*"'
+    r'"(trace_id|token|job_id|id|key|created_at|email_id|board_id|decision_id|self|at|generated_at|expires_at)": ?'
+    r'"[^"]*"'
 )
 
 
@@ -72,6 +74,7 @@ def test_no_route_tells_a_foreign_thing_from_none(served, owned):
         ("POST", "/v1/users/<id:user_id>/interests"),  # an event may come before all others of its user
         ("DELETE", "/v1/users/<id:user_id>"),  # what is still on its way is forgotten on arrival
         ("PUT", "/v1/users/<id:user_id>/consent"),  # likewise
+        ("POST", "/v1/users/<id:user_id>/tokens"),  # who is new gets popular products too
         ("PUT", "/v1/suppressions/<id:user_id>"),  # a list of the shop's own
         ("DELETE", "/v1/suppressions/<id:user_id>"),
     }

@@ -37,6 +37,14 @@ class Keys(Page):
     items: list[Key]
 
 
+class UserToken(Shown):
+    """A token for one end user's browser."""
+
+    token: str = Field(examples=["tgu_eyJ…"])
+    user_id: str = Field(examples=["ann"])
+    expires_at: str = Field(examples=_AT)
+
+
 class Deed(Shown):
     """Something that was done, and by whom: a key's id, a token's name, or the command line."""
 

@@ -95,28 +95,28 @@ def _boards(routes: APIBlueprint, ports: GatewayPorts) -> None:
         return _ask(ports, "boards", _read("boards", questions.NewBoard, BoardRequested))
 
     @routes.get("/v1/boards/<id:id>")
-    @requires("boards:read")
+    @requires("boards:read", own=True)
     @describes({200: shown.Board}, errors=(404,))
     def board(id: str) -> Any:
         """Show a board: its structure, and where its pictures are."""
-        return model.made(ports.document("boards", principal().shop, id), "boards")
+        return model.made(ports.own_document("boards", principal(), id), "boards")
 
 
 def _pictures(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.get("/v1/boards/<id:id>/json")
-    @requires("boards:read")
+    @requires("boards:read", own=True)
     @describes({200: Answer(None, ("application/json",))}, errors=(404,))
     def board_json(id: str) -> Any:
         """Show a board's structure alone, as its published schema says."""
-        return _file(ports, ports.document("boards", principal().shop, id), "board.json")
+        return _file(ports, ports.own_document("boards", principal(), id), "board.json")
 
     @routes.get("/v1/boards/<id:id>/picture")
-    @requires("boards:read")
+    @requires("boards:read", own=True)
     @describes({200: Answer(None, ("image/png", "image/webp"))}, query=questions.Drawn, errors=(404,))
     def picture(id: str) -> Any:
         """Show a board's picture; twice as large with `scale=2`, which is drawn after the board is answered."""
         asked = query_of(questions.Drawn)
-        document = ports.document("boards", principal().shop, id)
+        document = ports.own_document("boards", principal(), id)
         name = f"board{'@2x' if asked.scale == 2 else ''}.{asked.format}"  # noqa: PLR2004 (the scale itself)
         try:
             return _file(ports, document, name)

@@ -52,7 +52,7 @@ def _who(routes: APIBlueprint, ports: GatewayPorts) -> None:
         return page(found[:most], token_after("users", found[most - 1]) if len(found) > most else "")
 
     @routes.get("/v1/users/<id:user_id>")
-    @requires("profiles:read")
+    @requires("profiles:read", own=True)
     @describes({200: shown.Profile}, errors=(404,), examples=ANN)
     def user(user_id: str) -> Any:
         """Show a user at a glance."""
@@ -107,7 +107,7 @@ def _timeline(ports: GatewayPorts, user_id: str, asked: questions.Paging, kinds:
 
 def _whereto(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.get("/v1/users/<id:user_id>/recommendations")
-    @requires("profiles:read")
+    @requires("profiles:read", own=True)
     @describes({200: shown.Recommendations}, query=questions.Offers, errors=(404,), examples=ANN)
     def recommendations(user_id: str) -> Any:
         """Say what to offer a user: what to buy again, what to discover, and why; popular products to the unknown."""
