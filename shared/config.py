@@ -64,6 +64,12 @@ class Settings(BaseSettings):
     web_replicas: int = Field(
         1, ge=1, le=1000, description="Copies of the service; each keeps its part of the limits while Redis is away."
     )
+    trusted_proxies: int = Field(
+        0, ge=0, le=10, description="Proxies of ours in front: the last so many of X-Forwarded-For are theirs; 0: none."
+    )
+    auth_failures_per_minute: int = Field(
+        30, ge=0, le=100_000, description="Credentials that do not work, per address and per key id; 0: no limit."
+    )
     receive_seconds: float = Field(
         10.0, gt=0, le=300, description="Within this time a request must have come in, body and all, if run alone."
     )

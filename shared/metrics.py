@@ -49,6 +49,11 @@ DEGRADED = Counter(
 LIMITS_ALONE = Counter(
     "tastegraph_limits_alone_total", "Decisions on limits that a process took alone, for Redis was away."
 )
+ATTEMPTS_FAILED = Counter(
+    "tastegraph_attempts_failed_total",
+    "Credentials that did not work (credential), and those refused since too many failed before (address, key).",
+    ["by"],
+)
 KEY_USES_LOST = Counter("tastegraph_key_uses_lost_total", "Uses of API keys that could not be written down.")
 SPANS_LOST = Counter("tastegraph_spans_lost_total", "Spans of traces that the collector did not take.")
 

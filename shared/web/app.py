@@ -15,6 +15,7 @@ from apiflask.exceptions import HTTPError
 from flask import Response, g, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException, UnsupportedMediaType
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from shared import tracing
 from shared.engines import Engines
@@ -62,6 +63,7 @@ def create_app(
     app.json = StrictJson(app)
     app.config["OPENAPI_VERSION"] = "3.1.0"
     app.config["MAX_CONTENT_LENGTH"] = engines.settings.max_bulk_body_bytes
+    _see_behind_proxies(app, engines.settings.trusted_proxies)
     keep_slashes(app)
     _trace(app)
     _around_requests(app, engines.settings.max_body_bytes)
@@ -77,6 +79,12 @@ def create_app(
 def correlation_id() -> str:
     """Return the id that joins everything this request leads to."""
     return str(g.correlation_id)
+
+
+def _see_behind_proxies(app: APIFlask, proxies: int) -> None:
+    """Take a client's address from what so many proxies of ours said; what stands before that anybody may write."""
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=0)  # type: ignore[method-assign]
 
 
 def _trace(app: APIFlask) -> None:

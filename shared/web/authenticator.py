@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping
 
 from cachetools import TTLCache
 
-from shared.auth import AuthenticationError, Principal, Verified
+from shared.auth import AuthenticationError, Principal, Verified, key_id_of
 from shared.clock import Clock, to_ms
+from shared.web.attempts import Attempts
 
 _TRUST_SECONDS = 30.0  # what was revoked works no longer than this
 _LONGEST = 7000  # below what servers take in a header
+_REMEMBER_SECONDS = 3600.0  # what worked so lately is looked at whatever else its address sends
 _IN_QUERY = frozenset({"access_token", "api_key", "apikey", "authorization", "bearer"})
 _LOOKS_SECRET = re.compile(r"tgu?_[A-Za-z0-9_.-]{20,}|eyJ[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 
@@ -23,27 +25,42 @@ Verify = Callable[[str], Verified]
 class Authenticator:
     """Asks `verify` about each credential once in half a minute; thread-safe."""
 
-    def __init__(self, verify: Verify, clock: Clock) -> None:
-        self._verify, self._clock = verify, clock
+    def __init__(self, verify: Verify, clock: Clock, attempts: Attempts) -> None:
+        self._verify, self._clock, self._attempts = verify, clock, attempts
         self._seen: TTLCache[str, Verified] = TTLCache(10_000, _TRUST_SECONDS)
+        self._worked: TTLCache[str, None] = TTLCache(10_000, _REMEMBER_SECONDS)
         self._lock = threading.Lock()  # a TTLCache is not safe among threads, and even a look changes it
 
-    def authenticate(self, text: str) -> Principal:
-        """Return whom a credential speaks for.
+    def authenticate(self, text: str, address: str = "") -> Principal:
+        """Return whom a credential speaks for that came from an address.
 
         Raises:
             AuthenticationError: it does not work.
+            TooManyAttemptsError: too many did not, from there or of this key id.
         """
-        if len(text) > _LONGEST:
-            raise AuthenticationError
         digest = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
         with self._lock:
-            seen = self._seen.get(digest)
+            seen, worked = self._seen.get(digest), digest in self._worked
         if seen is None or self._ended(seen):
-            seen = self._verify(text)
-            with self._lock:
-                self._seen[digest] = seen
+            if not worked:
+                self._attempts.admit(address)
+            seen = self._looked_at(text, digest, address)
         return seen.principal
+
+    def _looked_at(self, text: str, digest: str, address: str) -> Verified:
+        try:
+            if len(text) > _LONGEST:
+                raise AuthenticationError  # noqa: TRY301 (it fails as all others do)
+            found = self._verify(text)
+        except AuthenticationError:
+            with self._lock:
+                self._seen.pop(digest, None)
+                self._worked.pop(digest, None)
+            self._attempts.failed(address, key_id_of(text))
+            raise
+        with self._lock:
+            self._seen[digest], self._worked[digest] = found, None
+        return found
 
     def _ended(self, seen: Verified) -> bool:
         return seen.until is not None and to_ms(self._clock.now()) >= seen.until

@@ -8,6 +8,7 @@ from shared.engines import Engines
 from shared.errors import TastegraphError
 from shared.metrics import KEY_USES_LOST
 from shared.web import tokens
+from shared.web.attempts import Attempts
 from shared.web.authenticator import Authenticator, Verify
 from shared.web.usertokens import PREFIX, UserTokens
 
@@ -31,7 +32,8 @@ def authenticator(engines: Engines) -> Authenticator:
             raise AuthenticationError
         return issuer.verify(text)
 
-    return Authenticator(verify, engines.clock)
+    attempts = Attempts(engines.limiter, engines.settings.auth_failures_per_minute)
+    return Authenticator(verify, engines.clock, attempts)
 
 
 def _keys(engines: Engines) -> Verify:

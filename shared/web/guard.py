@@ -10,6 +10,7 @@ from flask import Flask, Response, current_app, g, request
 
 from shared.auth import OWN, AuthenticationError, NoCredentialError, Principal, Scope
 from shared.errors import ForbiddenError, NotFoundError
+from shared.web.attempts import TooManyAttemptsError, counted
 from shared.web.authenticator import Authenticator, in_query
 from shared.web.problems import problem_of, refuse_in_query
 
@@ -74,8 +75,8 @@ def guard(app: Flask, authenticator: Authenticator) -> None:
 
 def _admit(authenticator: Authenticator, scopes: frozenset[str]) -> Response | None:
     try:
-        who = authenticator.authenticate(_credential())
-    except AuthenticationError as error:
+        who = authenticator.authenticate(_credential(), counted(request.remote_addr))
+    except (AuthenticationError, TooManyAttemptsError) as error:
         return problem_of(error)
     if not any(who.may(scope) for scope in scopes):
         return problem_of(ForbiddenError(" or ".join(sorted(scopes - {OWN}))))

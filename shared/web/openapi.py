@@ -29,7 +29,7 @@ _HEADERS = {
 _SENT = {
     "Idempotency-Key": "names the request: asked twice under one key, done once; kept for a day",
 }
-_OF_STATUS = {401: ("WWW-Authenticate",), 403: ("WWW-Authenticate",), 503: ("Retry-After",)}
+_OF_STATUS = {401: ("WWW-Authenticate",), 403: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _SCHEME = {
     "type": "http",
     "scheme": "bearer",
@@ -138,7 +138,7 @@ def _responses(contract: Contract, scopes: frozenset[str], schemas: _Schemas) ->
 
 def _errors(contract: Contract, scopes: frozenset[str]) -> set[int]:
     found = {HTTPStatus.INTERNAL_SERVER_ERROR.value, HTTPStatus.SERVICE_UNAVAILABLE.value, *contract.errors}
-    found |= {400, 401, 403} if scopes != PUBLIC else set()
+    found |= {400, 401, 403, 429} if scopes != PUBLIC else set()
     found |= {422} if contract.query is not None else set()
     # Any request may carry a body that is too large, or of a type that no route takes.
     return found | {413, 415} | ({400, 422} if contract.body is not None else set())

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from shared import errors
 from shared.auth import AuthenticationError, NoCredentialError
 from shared.errors import Violation
+from shared.web.attempts import TooManyAttemptsError
 
 
 class Wrong(BaseModel):
@@ -35,6 +36,7 @@ class Problem(BaseModel):
 
 _STATUS: tuple[tuple[type[errors.TastegraphError], HTTPStatus, str], ...] = (
     (AuthenticationError, HTTPStatus.UNAUTHORIZED, "unauthenticated"),
+    (TooManyAttemptsError, HTTPStatus.TOO_MANY_REQUESTS, "too-many-attempts"),
     (errors.NotFoundError, HTTPStatus.NOT_FOUND, "not-found"),
     (errors.ForbiddenError, HTTPStatus.FORBIDDEN, "insufficient-scope"),
     (errors.ConflictError, HTTPStatus.CONFLICT, "conflict"),
@@ -97,6 +99,8 @@ def _violations(error: errors.TastegraphError) -> Sequence[Violation]:
 
 
 def _headers(error: errors.TastegraphError) -> dict[str, str]:
+    if isinstance(error, TooManyAttemptsError):
+        return {"Retry-After": str(error.wait)}
     if isinstance(error, NoCredentialError):
         return {"WWW-Authenticate": _REALM}
     if isinstance(error, AuthenticationError):

@@ -46,7 +46,7 @@ class HttpServer:
             app,
             sockets=[listening(settings.host, settings.port)],
             threads=threads,
-            clear_untrusted_proxy_headers=True,
+            clear_untrusted_proxy_headers=not settings.trusted_proxies,
             channel_timeout=_IDLE,
             ident=None,
             # The app answers what is too large; the server itself stops what would fill the disk.

@@ -28,6 +28,7 @@ from shared.clock import FixedClock
 from shared.config import Settings
 from shared.contracts.codec import decode
 from shared.contracts.topics import COMMERCE
+from shared.counters.limits_memory import MemoryLimiter
 from shared.engines import open_engines
 from shared.history.sqlite import SqliteHistory
 from shared.web.app import create_app
@@ -77,7 +78,7 @@ class Shop:
 def shop(tmp_path: Path):
     bus, history = SqliteBus(tmp_path / "bus.db"), SqliteHistory(tmp_path / "history.db")
     settings, clock = Settings(max_bulk_body_bytes=Shop.limit), FixedClock(Shop.now)
-    engines: Any = SimpleNamespace(bus=bus, history=history, settings=settings, clock=clock)
+    engines: Any = SimpleNamespace(bus=bus, history=history, settings=settings, clock=clock, limiter=MemoryLimiter())
     app = create_app("Intake", engines, build(engines).blueprints, {"bus": lambda: None})
     yield Shop(app.test_client(), engines)
     bus.close()

@@ -12,9 +12,11 @@ import pytest
 from shared import auth
 from shared.auth import AuthenticationError, create_key, list_keys, revoke
 from shared.clock import FixedClock
+from shared.counters.limits_memory import MemoryLimiter
 from shared.errors import ConflictError, NotFoundError, UsageError
 from shared.history.sqlite import SqliteHistory
 from shared.unsubscribe import sign, verify
+from shared.web.attempts import Attempts
 from shared.web.authenticator import Authenticator, in_query
 
 NOW = datetime(2026, 11, 3, 10, tzinfo=UTC)
@@ -33,7 +35,9 @@ def clock() -> FixedClock:
 
 
 def authenticator(history: SqliteHistory, clock: FixedClock) -> Authenticator:
-    return Authenticator(lambda text: auth.verify_key(history, text, "test", clock), clock)
+    return Authenticator(
+        lambda text: auth.verify_key(history, text, "test", clock), clock, Attempts(MemoryLimiter(), 30)
+    )
 
 
 def make(history: SqliteHistory, clock: FixedClock, shop: str = "demo", scopes: tuple[str, ...] = ("events:write",)):

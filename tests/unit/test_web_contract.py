@@ -90,7 +90,7 @@ def test_the_document_tells_parameters_answers_errors_and_scopes(app):
     operation = app.spec["paths"]["/teas/{name}"]["get"]
     assert ["name", "strong"] == [each["name"] for each in operation["parameters"]]
     assert [{"key": ["graph:read"]}, {"key": ["trends:read"]}] == operation["security"]
-    assert {"200", "400", "401", "403", "404", "413", "415", "422", "500", "503"} == set(operation["responses"])
+    assert {"200", "400", "401", "403", "404", "413", "415", "422", "429", "500", "503"} == set(operation["responses"])
 
 
 def test_a_sample_is_what_its_schema_allows(app):
