@@ -1,10 +1,11 @@
-"""Judges what is offered against what was then bought, and writes docs/quality.md's table.
+"""Judges what is offered against what was then bought, and writes the table and the plot into docs/quality.md.
 
-Run: .venv/bin/python bench/quality.py --data completejourney [--households N] [--cut last-weeks|last-basket]
-     .venv/bin/python bench/quality.py --data FILE   (CSV or Parquet with user, basket, product and time)
+Run: tastegraph bench quality --data completejourney [--households N] [--cut last-weeks|last-basket]
+     tastegraph bench quality --data FILE   (CSV or Parquet with user, basket, product and time)
 
 The history up to the cut goes through the product's own import; `tastegraph recommend` answers; the baselines
-(bench/baselines.py) see the same lines. NDCG@10 is normalised by the ideal for min(10, |truth|).
+(bench/judging/baselines.py) see the same lines. NDCG@10 is normalised by the ideal for min(10, |truth|). A file may
+also have `name`, `category`, `price` and `quantity` (lines of 0 or less are returns, and left out).
 """
 
 from __future__ import annotations
@@ -14,20 +15,25 @@ import json
 import sys
 import tempfile
 import time
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from baselines import BASELINES, Shop
+from judging.baselines import BASELINES, Shop
+from judging.report import Row, filed, plot, table
 
 from services.embedded.operations import OPERATIONS
 from services.embedded.runtime import open_runtime
 from shared.config import Settings
 
 TOP, SHOP = 10, "bench"
+_PAGE = Path(__file__).parents[1] / "docs" / "quality.md"
 _DISCOUNT = 1 / np.log2(np.arange(2, TOP + 2))
 _NOT_SOLD = ["FUEL", "MISCELLANEOUS", "COUPON"]
 _NO_CATEGORY = ["COUPON/MISC ITEMS", "FUEL"]
+_SHELVES = ("department", "product_category", "product_type", "category")
+_TEXT = {"user": str, "basket": str, "product": str}
 
 
 def grocer(households: int | None) -> pd.DataFrame:
@@ -50,23 +56,36 @@ def of_file(path: Path) -> pd.DataFrame:
     """A purchases file of one's own.
 
     Raises:
-        SystemExit: it lacks a column.
+        SystemExit: it cannot be read, or lacks a column.
     """
-    lines = pd.read_parquet(path) if path.suffix in {".parquet", ".pq"} else pd.read_csv(path)
+    try:
+        lines = pd.read_parquet(path) if path.suffix in {".parquet", ".pq"} else pd.read_csv(path, dtype=_TEXT)
+    except (OSError, ValueError) as error:
+        sys.exit(f"{path}: {error}")
     if missing := {"user", "basket", "product", "time"} - set(lines.columns):
         sys.exit(f"{path}: no column {', '.join(sorted(missing))}; it has {', '.join(lines.columns)}")
-    return lines.assign(time=pd.to_datetime(lines["time"]))
+    try:
+        moments = pd.to_datetime(lines["time"], utc=True, format=None if lines["time"].dtype != object else "mixed")
+    except (ValueError, TypeError) as error:
+        sys.exit(f"{path}: its times cannot be read: {error}")
+    lines = lines.assign(time=moments.dt.tz_localize(None))
+    return lines[pd.to_numeric(lines["quantity"], errors="coerce") > 0] if "quantity" in lines else lines
 
 
 def prepared(lines: pd.DataFrame) -> pd.DataFrame:
-    """One row per user, basket and product; ids as text; time in days."""
+    """One row per user, basket and product; ids as text; time in days. Lines without one of them are left out."""
+    lines = lines.dropna(subset=["user", "basket", "product", "time"])
     lines = lines.assign(**{name: lines[name].astype(str) for name in ("user", "basket", "product")})
     lines = lines.drop_duplicates(["user", "basket", "product"])
     return lines.assign(day=(lines["time"] - pd.Timestamp("2000-01-01")) / pd.Timedelta(days=1))
 
 
 def split(lines: pd.DataFrame, cut: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What came before the cut and what after, for users seen before it."""
+    """What came before the cut and what after, for users seen before it.
+
+    Raises:
+        SystemExit: nobody bought both before and after it.
+    """
     if cut == "last-basket":
         baskets = lines.groupby(["user", "basket"])["day"].max().reset_index().sort_values(["user", "day", "basket"])
         many = baskets.groupby("user")["basket"].transform("size") >= 4
@@ -75,28 +94,35 @@ def split(lines: pd.DataFrame, cut: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     else:
         late = (lines["day"] >= np.floor(lines["day"].max()) - 28).to_numpy()
     before, after = lines[~late], lines[late]
-    return before, after[after["user"].isin(before["user"].unique())]
+    after = after[after["user"].isin(before["user"].unique())]
+    if after.empty:
+        sys.exit(f"nothing to judge: nobody bought both before and after the cut ({cut})")
+    return before, after
 
 
 def written(before: pd.DataFrame, path: Path) -> None:
     """Write purchases as the API's objects."""
+    known = [name for name in (*_SHELVES, "name", "price") if name in before]
+    rows = before.sort_values(["day", "user", "basket"])[["user", "basket", "time", "product", *known]]
     with path.open("w") as out:
-        for (user, basket), rows in before.sort_values("day").groupby(["user", "basket"], sort=False):
+        for (user, basket), lines in groupby(rows.itertuples(index=False, name=None), key=lambda row: row[:2]):
+            told = list(lines)
             purchase = {
                 "purchase_id": f"{basket}-{user}",
                 "user_id": user,
-                "purchased_at": rows["time"].iloc[0].isoformat() + "Z",
+                "purchased_at": min(row[2] for row in told).isoformat() + "Z",
                 "currency": "USD",
-                "lines": [_line(row) for row in rows.to_dict("records")],
+                "lines": [_line(row[3], dict(zip(known, row[4:], strict=True))) for row in told],
             }
             out.write(json.dumps(purchase) + "\n")
 
 
-def _line(row):
-    shelves = [row.get("department"), row.get("product_category"), row.get("product_type")]
-    told = [shelf for shelf in dict.fromkeys(shelves) if isinstance(shelf, str)]
-    line = {"product_id": row["product"], "quantity": 1, "unit_price": 1}
-    return line | ({"categories": told, "name": told[-1]} if told else {})
+def _line(product, facts):
+    told = list(dict.fromkeys(shelf for name in _SHELVES if isinstance(shelf := facts.get(name), str)))
+    name = facts["name"] if isinstance(facts.get("name"), str) else (told[-1] if told else None)
+    price = facts.get("price")
+    line = {"product_id": product, "quantity": 1, "unit_price": 1 if price is None or not price >= 0 else price}
+    return line | ({"categories": told} if told else {}) | ({"name": name} if name else {})
 
 
 def recommended(before: pd.DataFrame, users: list[str]) -> tuple[dict[str, dict[str, list[str]]], dict[str, object]]:
@@ -133,39 +159,38 @@ def judged(lists: dict[str, list[str]], wanted: dict[str, set[str]]) -> np.ndarr
     return np.array(rows)
 
 
-def interval(ours: np.ndarray, theirs: np.ndarray, times: int = 1000) -> str:
+def interval(ours: np.ndarray, theirs: np.ndarray, times: int = 1000) -> tuple[float, float]:
     """The 95 % interval of the mean difference in NDCG@10, by paired bootstrap over users."""
     difference = ours[:, 1] - theirs[:, 1]
     drawn = np.random.default_rng(0).integers(0, len(difference), (times, len(difference)))
     low, high = np.quantile(difference[drawn].mean(axis=1), (0.025, 0.975))
-    return f"{low:+.4f} … {high:+.4f}"
+    return float(low), float(high)
 
 
-def table(before: pd.DataFrame, after: pd.DataFrame) -> tuple[str, dict[str, object]]:
+def measured(before: pd.DataFrame, after: pd.DataFrame) -> tuple[list[Row], dict[str, object]]:
     """The figures of the product and of every baseline, over all products and over those that are new to a user."""
     shop = Shop.of(before)
     wanted = {user: set(rows) for user, rows in after.groupby("user")["product"]}
     new = {user: want - shop.owned(user) for user, want in wanted.items()}
     slates, facts = recommended(before, sorted(wanted))
-    text = [
-        "| list | method | Recall@10 | NDCG@10 | HR@10 | coverage | ours minus it, NDCG@10, 95 % |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    print(json.dumps(facts), file=sys.stderr, flush=True)
+    rows = []
     for name, slate, truth in (("ALL", "top", wanted), ("NOVEL", "discover", new)):
+        if not any(truth.values()):
+            continue
         ours = judged(slates[slate], truth)
-        text.append(_row(name, f"**Tastegraph `{slate}`**", ours, slates[slate], ""))
+        rows.append(_row(name, f"**Tastegraph `{slate}`**", ours, ours, slates[slate]))
         for method, score in BASELINES.items():
             lists = shop.lists(score, sorted(wanted), novel=name == "NOVEL")
-            theirs = judged(lists, truth)
-            text.append(_row(name, method, theirs, lists, interval(ours, theirs)))
-            print(text[-1], file=sys.stderr, flush=True)
-    return "\n".join(text), facts | {"users": len(wanted), "with_new": int(sum(map(bool, new.values())))}
+            rows.append(_row(name, method, ours, judged(lists, truth), lists))
+            print(rows[-1], file=sys.stderr, flush=True)
+    return rows, facts | {"users": len(wanted), "with_new": int(sum(map(bool, new.values())))}
 
 
-def _row(name, method, figures, lists, difference):
-    recall, gain, hit = figures.mean(axis=0)
+def _row(name, method, ours, theirs, lists):
     coverage = len({product for some in lists.values() for product in some})
-    return f"| {name} | {method} | {recall:.4f} | {gain:.4f} | {hit:.3f} | {coverage:,} | {difference} |"
+    figures = [float(value) for value in theirs.mean(axis=0)]
+    return Row(name, method, *figures, coverage, () if ours is theirs else interval(ours, theirs))
 
 
 def main() -> None:
@@ -173,11 +198,16 @@ def main() -> None:
     asked.add_argument("--data", default="completejourney")
     asked.add_argument("--households", type=int)
     asked.add_argument("--cut", choices=("last-weeks", "last-basket"), default="last-weeks")
+    asked.add_argument("--out", type=Path, help="the page to write into (default: docs/quality.md)", default=_PAGE)
     given = asked.parse_args()
+    started = time.perf_counter()
     raw = grocer(given.households) if given.data == "completejourney" else of_file(Path(given.data))
     before, after = split(prepared(raw), given.cut)
-    text, facts = table(before, after)
-    print(text)
+    rows, facts = measured(before, after)
+    print(table(rows))
+    title = f"{Path(given.data).stem}{f', {given.households} households' if given.households else ''}, {given.cut}"
+    facts["total"] = round(time.perf_counter() - started, 1)
+    filed(given.out, title, rows, facts, plot(rows, title, given.out.parent / "pictures"))
     print(json.dumps(facts), file=sys.stderr)
 
 

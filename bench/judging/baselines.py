@@ -76,7 +76,8 @@ class Shop:
             scores = np.asarray(score(self, some), dtype=np.float64)
             if novel:
                 scores[self.ones[some].toarray() > 0] = -np.inf
-            best = np.argpartition(-scores, TOP, axis=1)[:, :TOP]
+            count = min(TOP, scores.shape[1])
+            best = np.argpartition(-scores, count - 1, axis=1)[:, :count]
             order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
             for user, items in zip(some, np.take_along_axis(best, order, axis=1), strict=True):
                 found[self.users[user]] = [self.items[item] for item in items]
@@ -124,6 +125,8 @@ def tifu_knn(shop, rows, neighbours=300, within=0.9, across=0.7, alpha=0.7, grou
 
 
 def _blend(profile, rows, likeness, neighbours, alpha):
+    if neighbours < 1:
+        return profile[rows].toarray()
     likeness[np.arange(len(rows)), rows] = -np.inf
     near = np.argpartition(-likeness, neighbours - 1, axis=1)[:, :neighbours]
     among = sparse.csr_matrix(
@@ -155,7 +158,7 @@ def _implicit(name, model, weigh):
     def score(shop, rows):
         fitted = _once(name, shop, lambda: _fit(model(), weigh(shop)))
         if hasattr(fitted, "similarity"):
-            return (weigh(shop)[rows] @ fitted.similarity).toarray()
+            return (shop.counts[rows] @ fitted.similarity).toarray()
         return fitted.user_factors[rows] @ fitted.item_factors.T
 
     return score
