@@ -8,7 +8,7 @@ from typing import Any
 
 from services.graph.contacts import keep_contact
 from services.graph.erasure import erase, forget_crossed, is_forgotten
-from services.graph.ports import GraphPorts
+from services.graph.ports import Changed, GraphPorts
 from shared.bus.dispatch import Received
 from shared.bus.port import Position, Record
 from shared.clock import to_ms
@@ -176,6 +176,13 @@ def _apply(delta: Delta, items: Sequence[Received], ports: GraphPorts) -> None:
     now = to_ms(ports.clock.now())
     for item in items:
         EVENT_TO_GRAPH.observe(max(0, now - item.record.appended_at) / 1000)
-    shops = frozenset(key[1] for key in delta)
-    tags = frozenset((key[1], key[2]) for key in delta if key[0] == "interest" and key[2].startswith("tag:"))
-    ports.changed(shops, tags)
+    ports.changed(_changed(delta, items))
+
+
+def _changed(delta: Delta, items: Iterable[Received]) -> Changed:
+    """Return what a batch changed; what the catalogue says, or who is erased, is not told by people."""
+    people = frozenset((key[1], key[2]) for key in delta if key[0] == "purchased")
+    described = {key[1] for key in delta if key[0] == "product"} - {shop for shop, _ in people}
+    erased = {item.envelope.shop for item in items if item.envelope and _is_erasure(item)}
+    worded = frozenset(key[1] for key in delta if key[0] == "interest" and key[2].startswith("tag:"))
+    return Changed(frozenset(key[1] for key in delta) | erased, people, worded, frozenset(described | erased))

@@ -16,18 +16,20 @@ _CHUNK = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """Unit vectors of what people bought, users × products, and the plain ones and zeros."""
+    """Unit vectors of what people bought, users × products, the plain ones and zeros, and what each product weighs."""
 
     unit: Any
     matrix: Any
+    weights: np.ndarray
 
     @classmethod
-    def of(cls, matrix: Any) -> Likeness:
-        """Weigh a users × products matrix of ones."""
-        frequency = np.maximum(np.asarray(matrix.sum(axis=0)).ravel(), 1.0)
-        weighted = matrix @ sparse.diags(np.log1p(matrix.shape[0] / frequency))
+    def of(cls, matrix: Any, weights: np.ndarray | None = None) -> Likeness:
+        """Weigh a users × products matrix of ones; a product weighs by how few bought it, unless that is given."""
+        if weights is None:
+            weights = np.log1p(matrix.shape[0] / np.maximum(np.asarray(matrix.sum(axis=0)).ravel(), 1.0))
+        weighted = matrix @ sparse.diags(weights)
         norms = np.maximum(np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel()), 1e-9)
-        return cls((sparse.diags(1.0 / norms) @ weighted).tocsr().astype(np.float32), matrix)
+        return cls((sparse.diags(1.0 / norms) @ weighted).tocsr().astype(np.float32), matrix, weights)
 
     def nearest(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return (user, similar user, likeness 0–1, shared products) arrays, the strongest 15 of each user."""

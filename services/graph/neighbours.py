@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,16 +13,16 @@ from services.graph.signals import DAY, incidence, loyalty, newcomers, present, 
 from services.graph.weights import MOST_ITEMS, Gram, Weights, common, rare
 from shared.knowledge.port import Derived, PurchaseMatrix
 
-_YEAR = 365 * DAY
+YEAR = 365 * DAY
 _POPULAR, _PER_INTEREST = 300, 20
-_DIGITS = 6
+DIGITS = 6
 
 
 def derive(purchases: PurchaseMatrix, abouts: Mapping[str, Sequence[str]], fit: Fit) -> Derived:
     """Return everything that a refresh writes for one shop."""
     matrix = incidence(purchases)
     recent = recent_buyers(purchases)
-    last_year = incidence(since(purchases, present(purchases) - _YEAR))
+    last_year = incidence(since(purchases, present(purchases) - YEAR))
     return Derived(
         bought_with=product_neighbours(last_year, purchases.products, fit.parameters.ridge),
         similar_to=user_neighbours(matrix, purchases.users),
@@ -31,7 +30,7 @@ def derive(purchases: PurchaseMatrix, abouts: Mapping[str, Sequence[str]], fit: 
         popular_in=popular_in(recent, purchases.products, abouts),
         parameters=fit.parameters,
         at=present(purchases),
-        products=_Draw.of(purchases, recent, fit.parameters.newcomer_days).told(purchases.products),
+        products=drawn(purchases, fit.parameters.newcomer_days),
         fit=fit.as_json(),
     )
 
@@ -69,26 +68,25 @@ def popular_in(
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Draw:
-    """Per product: its recent buyers, how it draws new ones, and how it keeps them."""
+def drawn(
+    purchases: PurchaseMatrix, days: float, at: int | None = None, mean: float | None = None
+) -> list[tuple[str, int, float, float]]:
+    """Return (product, recent buyers, newcomers, loyalty) of each product, as of a moment (none: the shop's present).
 
-    recent: np.ndarray
-    newcomers: np.ndarray
-    loyalty: np.ndarray
-
-    @classmethod
-    def of(cls, purchases: PurchaseMatrix, recent: np.ndarray, days: float) -> _Draw:
-        return cls(recent, newcomers(purchases, days).round(_DIGITS), loyalty(purchases).round(_DIGITS))
-
-    def told(self, products: Sequence[str]) -> list[tuple[str, int, float, float]]:
-        """Return (product, recent buyers, newcomers, loyalty) of each."""
-        columns = (self.recent.tolist(), self.newcomers.tolist(), self.loyalty.tolist())
-        return list(zip(products, *columns, strict=True))
+    Args:
+        days: how fast a first-time buyer's word on a product fades.
+        mean: how likely a buyer of the shop's comes back to a product (none: these purchases say it).
+    """
+    columns = (
+        recent_buyers(purchases, at).tolist(),
+        newcomers(purchases, days, at).round(DIGITS).tolist(),
+        loyalty(purchases, at, mean).round(DIGITS).tolist(),
+    )
+    return list(zip(purchases.products, *columns, strict=True))
 
 
 def _edges(weights: Weights, names: Sequence[str]) -> list[tuple[str, str, float, int]]:
     """Return edges by id; `score` is rounded so that it is the same however it was added up."""
-    scores = weights.score.astype(np.float64).round(_DIGITS).tolist()
+    scores = weights.score.astype(np.float64).round(DIGITS).tolist()
     ends = ([names[at] for at in weights.source.tolist()], [names[at] for at in weights.target.tolist()])
     return list(zip(*ends, scores, weights.support.astype(np.int64).tolist(), strict=True))

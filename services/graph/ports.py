@@ -14,7 +14,20 @@ from shared.knowledge.port import KnowledgeWriter
 from shared.objects.port import Objects
 
 
-def _nobody(_: frozenset[str], __: frozenset[tuple[str, str]]) -> None:
+@dataclass(frozen=True)
+class Changed:
+    """What a batch changed: which shops; of these, whose purchases (shop, user) and which words were new to them.
+
+    `anew`: shops of which so much changed that it cannot be told by people.
+    """
+
+    shops: frozenset[str]
+    people: frozenset[tuple[str, str]] = frozenset()
+    worded: frozenset[str] = frozenset()
+    anew: frozenset[str] = frozenset()
+
+
+def _nobody(_: Changed) -> None:
     """Tell nobody."""
 
 
@@ -34,14 +47,14 @@ class Backfills:
 
 @dataclass(frozen=True)
 class GraphPorts:
-    """`changed` hears which shops a batch touched, and which tags (shop, interest id) it brought; it must not block."""
+    """`changed` hears what a batch changed; it must not block."""
 
     bus: Bus
     history: History
     knowledge: KnowledgeWriter
     objects: Objects
     clock: Clock
-    changed: Callable[[frozenset[str], frozenset[tuple[str, str]]], None] = _nobody
+    changed: Callable[[Changed], None] = _nobody
     projecting: threading.RLock = field(default_factory=threading.RLock)
     forgotten: Forgotten = field(default_factory=Forgotten)
     backfills: Backfills = field(default_factory=Backfills)

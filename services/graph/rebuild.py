@@ -11,7 +11,7 @@ from services.graph.contacts import keep_contact
 from services.graph.erasure import is_forgotten
 from services.graph.folding import Folding, Progress, quietly
 from services.graph.handlers import catch_up
-from services.graph.ports import GraphPorts
+from services.graph.ports import Changed, GraphPorts
 from shared.contracts.events import Kind
 from shared.history.port import Entry
 from shared.knowledge.projection import Row, RowKey, drain
@@ -57,7 +57,7 @@ def rebuild(ports: GraphPorts, progress: Progress = quietly) -> Report:
     """
     with in_bulk():
         proved = _rebuilt(ports, progress)
-    ports.changed(frozenset(proved), frozenset())
+    ports.changed(Changed(frozenset(proved), anew=frozenset(proved)))
     return Report(proved, proved)
 
 
@@ -109,5 +109,5 @@ def restore(ports: GraphPorts, directory: str, progress: Progress = quietly) -> 
         if set(ports.history.watermarks()) - set(ports.knowledge.watermarks()):
             return rebuild(ports, progress)  # the log no longer holds what the copy lacks; the ledger does
         after = repair(ports, None, progress)
-    ports.changed(frozenset(after.graph), frozenset())
+    ports.changed(Changed(frozenset(after.graph), anew=frozenset(after.graph)))
     return after

@@ -76,15 +76,15 @@ def lately(purchases: PurchaseMatrix, days: float, most: int) -> Any:
     return sparse.csr_matrix((strength, ends), shape=shape)
 
 
-def recent_buyers(purchases: PurchaseMatrix) -> np.ndarray:
-    """Return, per product, how many people bought it in the shop's last 28 days."""
-    late = purchases.times > present(purchases) - RECENT
+def recent_buyers(purchases: PurchaseMatrix, at: int | None = None) -> np.ndarray:
+    """Return, per product, how many people bought it in the shop's last 28 days (as of `at`; none: its present)."""
+    late = purchases.times > _moment(purchases, at) - RECENT
     users, products = _pairs(purchases, late)
     del users
     return np.bincount(products, minlength=len(purchases.products))
 
 
-def newcomers(purchases: PurchaseMatrix, days: float) -> np.ndarray:
+def newcomers(purchases: PurchaseMatrix, days: float, at: int | None = None) -> np.ndarray:
     """Return, per product, Σ exp(-Δdays/`days`) over the first time that each of its buyers bought it.
 
     What draws new buyers is not what is bought most: a staple's buyers have long been found.
@@ -93,27 +93,45 @@ def newcomers(purchases: PurchaseMatrix, days: float) -> np.ndarray:
     users, products = purchases.user_index[order], purchases.product_index[order]
     first = np.ones(len(order), dtype=bool)
     first[1:] = (users[1:] != users[:-1]) | (products[1:] != products[:-1])
-    fading = _fading(present(purchases) - purchases.times[order][first], days)
+    fading = _fading(_moment(purchases, at) - purchases.times[order][first], days)
     drawn: np.ndarray = np.bincount(products[first], weights=fading, minlength=len(purchases.products))
     return drawn
 
 
-def loyalty(purchases: PurchaseMatrix) -> np.ndarray:
+def loyalty(purchases: PurchaseMatrix, at: int | None = None, mean: float | None = None) -> np.ndarray:
     """Return, per product, how likely a buyer comes back to it within 28 days, relative to the shop's mean (1.0).
 
     Of those who had bought it before the last 28 days, the share who did again in them; few buyers count little.
     """
-    held = purchases.times <= present(purchases) - RECENT
-    before, again = _pairs(purchases, held), _pairs(purchases, ~held)
-    width = max(len(purchases.users), 1)
-    came_back = np.isin(before[1] * width + before[0], again[1] * width + again[0], assume_unique=True)
-    buyers = np.bincount(before[1], minlength=len(purchases.products))
-    returned = np.bincount(before[1][came_back], minlength=len(purchases.products))
-    mean = returned.sum() / max(buyers.sum(), 1)
+    buyers, returned = _kept(purchases, _moment(purchases, at))
+    mean = _share(buyers, returned) if mean is None else mean
     if mean == 0:
         return np.ones(len(purchases.products))
     relative: np.ndarray = (returned + _PRIOR * mean) / (buyers + _PRIOR) / mean
     return relative
+
+
+def mean_loyalty(purchases: PurchaseMatrix) -> float:
+    """Return how likely a buyer of a shop's comes back to a product within 28 days."""
+    return _share(*_kept(purchases, present(purchases)))
+
+
+def _kept(purchases: PurchaseMatrix, at: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return, per product, how many had bought it 28 days before a moment, and how many of these did again since."""
+    held = purchases.times <= at - RECENT
+    before, again = _pairs(purchases, held), _pairs(purchases, ~held)
+    width = max(len(purchases.users), 1)
+    came_back = np.isin(before[1] * width + before[0], again[1] * width + again[0], assume_unique=True)
+    count = len(purchases.products)
+    return np.bincount(before[1], minlength=count), np.bincount(before[1][came_back], minlength=count)
+
+
+def _share(buyers: np.ndarray, returned: np.ndarray) -> float:
+    return float(returned.sum() / max(buyers.sum(), 1))
+
+
+def _moment(purchases: PurchaseMatrix, at: int | None) -> int:
+    return present(purchases) if at is None else at
 
 
 def _matrix(purchases: PurchaseMatrix, values: np.ndarray) -> Any:

@@ -8,7 +8,9 @@ import time
 from services.graph.fitting import Fit, fit
 from services.graph.matching import match_tags
 from services.graph.neighbours import derive
+from services.graph.ports import Changed
 from services.graph.signals import baskets, present, until
+from services.graph.standings import Standings
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.knowledge.hindsight import Hindsight
@@ -35,6 +37,11 @@ class Refresher:
         self._refreshing = threading.Lock()
         self._stopping = False
         self._thread: threading.Thread | None = None
+        self._standings = Standings()
+
+    def note(self, changed: Changed) -> None:
+        """Hear what changed of shops; they are touched when it is time."""
+        self._standings.note(changed)
 
     def touch(self, shop: str) -> None:
         """Say that a shop's purchases or interests changed."""
@@ -65,12 +72,46 @@ class Refresher:
         with self._refreshing, REFRESH.time():
             with self._wake:
                 self._touched.pop(shop, None)
-            tags, categories = self._knowledge.interests(shop, "tag"), self._knowledge.interests(shop, "category")
-            self._knowledge.match(shop, match_tags(tags, categories))
-            purchases = self._knowledge.purchases(shop)
-            fitted = self._fit(shop, purchases)
-            self._knowledge.refresh(shop, derive(purchases, self._knowledge.abouts(shop), fitted))
-            return fitted
+            return self._renew(shop)
+
+    def update(self, shop: str) -> None:
+        """Bring a shop's derived knowledge up to date: by what changed if that is little, else as a whole.
+
+        Raises:
+            TransientError: the graph does not answer.
+        """
+        with self._refreshing, REFRESH.time():
+            if not self._amend(shop):
+                self._renew(shop)
+
+    def _amend(self, shop: str) -> bool:
+        """Amend what stands by what was heard of since; say whether that was possible."""
+        record = self._knowledge.fitted(shop)
+        with self._standings.taken(shop, record.refreshed_at if record else 0) as (standing, news):
+            if standing is None:
+                return False
+            if news.worded:
+                self._match(shop)
+            people = sorted(news.people)
+            now = self._knowledge.purchases(shop, people)
+            if (amendment := standing.amended(now, people)) is None:
+                return False
+            self._knowledge.amend(shop, amendment)
+            return True
+
+    def _renew(self, shop: str) -> Fit:
+        self._standings.renew(shop)
+        self._match(shop)
+        purchases = self._knowledge.purchases(shop)
+        fitted = self._fit(shop, purchases)
+        derived = derive(purchases, self._knowledge.abouts(shop), fitted)
+        self._knowledge.refresh(shop, derived)
+        self._standings.keep(shop, purchases, derived)
+        return fitted
+
+    def _match(self, shop: str) -> None:
+        tags, categories = self._knowledge.interests(shop, "tag"), self._knowledge.interests(shop, "category")
+        self._knowledge.match(shop, match_tags(tags, categories))
 
     def freshen(self, shop: str) -> None:
         """Refresh a shop now if it never was, or if more than a day of its own time has passed since.
@@ -121,7 +162,7 @@ class Refresher:
         """Refresh a shop, or say that it must be tried again; return how many seconds the graph was busy with it."""
         started = time.monotonic()
         try:
-            self.refresh(shop)
+            self.update(shop)
         except TransientError:
             busy = time.monotonic() - started
             _log.exception("a refresh failed, it is tried again", shop=shop)

@@ -45,11 +45,17 @@ class Gram:
     @classmethod
     def of(cls, matrix: Any, most: int) -> Gram:
         """Count over a users × products matrix of ones."""
-        buyers = np.asarray(matrix.sum(axis=0)).ravel()
-        items = np.sort(np.argsort(-buyers, kind="stable")[:most])
-        items = items[buyers[items] >= _LEAST]
+        items = cls.chosen(matrix, most)
         chosen = matrix[:, items]
         return cls(items, (chosen.T @ chosen).toarray().astype(np.float32))
+
+    @staticmethod
+    def chosen(matrix: Any, most: int) -> np.ndarray:
+        """Return which products are bought most."""
+        buyers = np.asarray(matrix.sum(axis=0)).ravel()
+        items = np.sort(np.argsort(-buyers, kind="stable")[:most])
+        found: np.ndarray = items[buyers[items] >= _LEAST]
+        return found
 
 
 def common(gram: Gram, penalty: float, most: int = PER_ITEM) -> Weights:
@@ -93,15 +99,27 @@ def rare(matrix: Any, common_items: np.ndarray, penalty: float) -> Weights:
 def _rare_chunks(matrix: Any, by_product: Any, buyers: np.ndarray, left: np.ndarray, penalty: float) -> Iterator[Any]:
     for start in range(0, len(left), _CHUNK):
         sources = left[start : start + _CHUNK]
-        together = (by_product[sources] @ matrix).tocoo()
-        source, target, shared = sources[together.row], together.col, together.data
-        keep = (source != target) & (shared >= min(_LEAST, matrix.shape[0]))
-        source, target, shared = source[keep], target[keep], shared[keep]
-        likeness = shared / np.sqrt(buyers[source] * buyers[target]) * (shared / (shared + _SHRINK))
-        best = strongest(source, target, likeness, _PER_RARE)
-        source, target, shared = source[best], target[best], shared[best]
-        expected = buyers[source] * buyers[target] / matrix.shape[0]
-        yield source, target, np.maximum(shared - expected, 0.0) / (buyers[source] + penalty), shared
+        yield beside_rare(sources, (by_product[sources] @ matrix).tocoo(), buyers, matrix.shape[0], penalty)
+
+
+def beside_rare(
+    sources: np.ndarray, together: Any, buyers: np.ndarray, people: int, penalty: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return (source, target, score, shared buyers) arrays of what stands beside some rare products (see `rare`).
+
+    Args:
+        together: sources × products, how many bought both.
+        buyers: how many bought each product.
+        people: how many there are in the shop.
+    """
+    source, target, shared = sources[together.row], together.col, together.data
+    keep = (source != target) & (shared >= min(_LEAST, people))
+    source, target, shared = source[keep], target[keep], shared[keep]
+    likeness = shared / np.sqrt(buyers[source] * buyers[target]) * (shared / (shared + _SHRINK))
+    best = strongest(source, target, likeness, _PER_RARE)
+    source, target, shared = source[best], target[best], shared[best]
+    expected = buyers[source] * buyers[target] / people
+    return source, target, np.maximum(shared - expected, 0.0) / (buyers[source] + penalty), shared
 
 
 def strongest(source: np.ndarray, target: np.ndarray, score: np.ndarray, most: int) -> np.ndarray:

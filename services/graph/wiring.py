@@ -12,7 +12,7 @@ from cachetools.func import ttl_cache
 from services.graph import backfill
 from services.graph.handlers import project
 from services.graph.pacing import Pacing
-from services.graph.ports import GraphPorts
+from services.graph.ports import Changed, GraphPorts
 from services.graph.rebuild import rebuild
 from services.graph.similarity import Refresher
 from services.graph.tidying import Tidier
@@ -170,8 +170,9 @@ class GraphService:
         )
         self.watch.start()
 
-    def _changed(self, shops: frozenset[str], _: frozenset[tuple[str, str]]) -> None:
-        self.pacing.changed(shops)
+    def _changed(self, changed: Changed) -> None:
+        self.refresher.note(changed)
+        self.pacing.changed(changed.shops)
 
 
 def build(engines: Engines) -> GraphService:

@@ -1,17 +1,17 @@
-"""Writes derived knowledge (neighbours, popularity, matches) in bulk: outside the digest, replaced as a whole."""
+"""Writes derived knowledge (neighbours, popularity, matches) in bulk: outside the digest, as a whole or in part."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
 from shared.knowledge.engine import Engine
-from shared.knowledge.port import Derived
+from shared.knowledge.port import Amendment, Derived
 from shared.knowledge.rows import uid
 from shared.knowledge.tables import DERIVED, STRING, DerivedTable
 
@@ -37,17 +37,44 @@ def write_derived(engine: Engine, shop: str, derived: Derived) -> None:
         )
 
 
-def _draw(engine: Engine, shop: str, products: Iterable[tuple[str, int, float, float]]) -> None:
-    """Write what products draw and keep, where it is not what was said before."""
-    before = {
-        row["id"]: (row["buyers"], row["newcomers"], row["loyalty"]) for row in engine.run("drawing", {"shop": shop})
+def write_amendment(engine: Engine, shop: str, amendment: Amendment) -> None:
+    """Replace what some sources' edges say, and what some products draw; the others' stay."""
+    similar, beside = DERIVED["similar_to"], DERIVED["bought_with"]
+    _rewrite(engine, similar, _by_source(shop, similar, amendment.similar_to))
+    named = {source: [(*edge, edge[0]) for edge in edges] for source, edges in amendment.bought_with.items()}
+    _rewrite(engine, beside, _by_source(shop, beside, named))
+    uids = [uid("product", shop, product) for product, *_ in amendment.products]
+    said = engine.run("drawing_of", {"uids": uids}) if uids else []
+    _set_drawing(engine, shop, said, amendment.products)
+
+
+def _by_source(shop: str, table: DerivedTable, edges: Mapping[str, Sequence[tuple[Any, ...]]]) -> dict[str, list[Edge]]:
+    return {
+        (start := uid(table.source, shop, source)): [
+            (start, uid(table.target, shop, target), *columns) for target, *columns in some
+        ]
+        for source, some in edges.items()
     }
-    now = {product: (buyers, newcomers, loyalty) for product, buyers, newcomers, loyalty in products}
+
+
+def _draw(engine: Engine, shop: str, products: Iterable[tuple[str, int, float, float]]) -> None:
+    """Write what products draw and keep; of which nothing is said, those draw nothing."""
+    said = engine.run("drawing", {"shop": shop})
+    now = {product: rest for product, *rest in products}
+    gone = [(row["id"], *_UNDRAWN) for row in said if row["id"] not in now]
+    _set_drawing(engine, shop, said, [*((product, *rest) for product, rest in now.items()), *gone])
+
+
+def _set_drawing(
+    engine: Engine, shop: str, said: Iterable[Mapping[str, Any]], products: Iterable[tuple[Any, ...]]
+) -> None:
+    """Write what products draw and keep, where it is not what was said before."""
+    before = {row["id"]: (row["buyers"], row["newcomers"], row["loyalty"]) for row in said}
+    now = {product: tuple(rest) for product, *rest in products}
     changed = [
         {"uid": uid("product", shop, product), "buyers": buyers, "newcomers": newcomers, "loyalty": loyalty}
-        for product in sorted(before.keys() | now.keys())
-        if (said := now.get(product, _UNDRAWN)) != before.get(product, _UNDRAWN)
-        for buyers, newcomers, loyalty in [said]
+        for product, (buyers, newcomers, loyalty) in sorted(now.items())
+        if now[product] != before.get(product, _UNDRAWN)
     ]
     for start in range(0, len(changed), _CHUNK):
         with engine.transaction():
@@ -67,6 +94,10 @@ def _replace(engine: Engine, shop: str, table: DerivedTable, edges: Sequence[tup
         by_source[start].append((start, uid(table.target, shop, target), *columns))
     for row in engine.run(f"sources_{table.kind}", {"shop": shop}):
         by_source.setdefault(row["uid"], [])  # one without edges any more is cleared too
+    _rewrite(engine, table, by_source)
+
+
+def _rewrite(engine: Engine, table: DerivedTable, by_source: dict[str, list[Edge]]) -> None:
     for sources, chunk in _chunks(by_source):
         with engine.transaction():
             engine.run(f"clear_{table.kind}", {"uids": sources})

@@ -97,6 +97,19 @@ class Derived:
 
 
 @dataclass(frozen=True, slots=True)
+class Amendment:
+    """What a few people's purchases change of a shop's derived knowledge: each source's edges as they are now.
+
+    `similar_to`: user → (user, score, support). `bought_with`: product → (product, score, support).
+    `products`: as in `Derived`, of those only that say something else now.
+    """
+
+    similar_to: Mapping[str, Sequence[tuple[str, float, int]]]
+    bought_with: Mapping[str, Sequence[tuple[str, float, int]]]
+    products: Sequence[tuple[str, int, float, float]]
+
+
+@dataclass(frozen=True, slots=True)
 class PurchaseMatrix:
     """Every purchase of a shop as parallel arrays, for refreshing: indexes into `users` and `products`, times in ms."""
 
@@ -151,14 +164,17 @@ class KnowledgeWriter(KnowledgeReader, Protocol):
     def sweep(self) -> None:
         """Remove what interrupted rebuilds have left."""
 
-    def purchases(self, shop: str) -> PurchaseMatrix:
-        """Return every purchase of a shop, for refreshing neighbours."""
+    def purchases(self, shop: str, users: Sequence[str] | None = None) -> PurchaseMatrix:
+        """Return every purchase of a shop, or of some of its users, for refreshing neighbours."""
 
     def abouts(self, shop: str) -> Mapping[str, Sequence[str]]:
         """Return, per product, the interest ids it is about (its category and their parents, brand, tags)."""
 
     def refresh(self, shop: str, derived: Derived) -> None:
         """Replace a shop's derived edges and popularity; readers see the old or the new, never a mixture for long."""
+
+    def amend(self, shop: str, amendment: Amendment) -> None:
+        """Write what changed of a shop's derived edges since its last refresh; all else stays as it is."""
 
     def match(self, shop: str, matches: Sequence[tuple[str, str, float]]) -> None:
         """Replace what free-word interests were matched to: tag interest id, category interest id, likeness 0–1."""

@@ -321,6 +321,17 @@ MATCH (a:User)-[e:PURCHASED]->(b:Product)
 WHERE a.shop = $shop AND e.refunded < e.quantity
 RETURN a.id AS source, b.id AS target, e.times AS times;
 
+-- purchases_of: Every purchase time of some users, by product; what was wholly taken back is none.
+UNWIND $uids AS uid
+MATCH (a:User {uid: uid})-[e:PURCHASED]->(b:Product)
+WHERE e.refunded < e.quantity
+RETURN a.id AS source, b.id AS target, e.times AS times;
+
+-- drawing_of: What products of these uids were last said to draw and keep.
+UNWIND $uids AS uid
+MATCH (p:Product {uid: uid})
+RETURN p.id AS id, p.popular AS buyers, p.newcomers AS newcomers, p.loyalty AS loyalty;
+
 -- refreshed: When each shop was last refreshed.
 MATCH (s:Shop)
 RETURN s.shop AS shop, s.refreshed_at AS refreshed_at ORDER BY shop;

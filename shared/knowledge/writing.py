@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from shared.bus.port import Position
 from shared.errors import ConflictError
-from shared.knowledge.derived import write_derived, write_matches
+from shared.knowledge.derived import write_amendment, write_derived, write_matches
 from shared.knowledge.engine import Engine
-from shared.knowledge.port import Derived, PurchaseMatrix
+from shared.knowledge.port import Amendment, Derived, PurchaseMatrix
 from shared.knowledge.projection import about
 from shared.knowledge.rows import Delta, Facts, Link, Row, RowKey, merge, uid
 from shared.knowledge.tables import EDGES, NODES, TABLES, Table
@@ -73,23 +73,12 @@ class Writing:
             for table in (*NODES, *EDGES):
                 self._put(table, puts.get(table.kind, {}))
 
-    def purchases(self, shop: str) -> PurchaseMatrix:
-        """Return every purchase of a shop, for refreshing neighbours; in one order, whatever the engine's own is."""
-        users: dict[str, int] = {}
-        products: dict[str, int] = {}
-        found: list[tuple[int, int, int]] = []
-        for row in self.engine.stream("purchases", {"shop": shop}):
-            user = users.setdefault(row["source"], len(users))
-            product = products.setdefault(row["target"], len(products))
-            found += [(user, product, at) for at in row["times"] or ()]
-        import numpy as np  # only who refreshes has it; the services that read do not
-
-        columns = np.array(found, dtype=np.int64).reshape(-1, 3)
-        user_index, product_index = _sorted_index(users)[columns[:, 0]], _sorted_index(products)[columns[:, 1]]
-        order = np.lexsort((columns[:, 2], product_index, user_index))
-        return PurchaseMatrix(
-            sorted(users), sorted(products), user_index[order], product_index[order], columns[order, 2]
-        )
+    def purchases(self, shop: str, users: Sequence[str] | None = None) -> PurchaseMatrix:
+        """Return every purchase of a shop, or of some users; in one order, whatever the engine's own is."""
+        if users is None:
+            return _matrix(self.engine.stream("purchases", {"shop": shop}))
+        uids = [uid("user", shop, user) for user in users]
+        return _matrix(self.engine.stream("purchases_of", {"uids": uids}) if uids else [])
 
     def abouts(self, shop: str) -> Mapping[str, Sequence[str]]:
         """Return, per product, the interest ids it is about (its category and their parents, brand, tags)."""
@@ -101,6 +90,10 @@ class Writing:
     def refresh(self, shop: str, derived: Derived) -> None:
         """Replace a shop's derived edges and popularity, in transactions short enough for events to go on between."""
         write_derived(self.engine, shop, derived)
+
+    def amend(self, shop: str, amendment: Amendment) -> None:
+        """Write what changed of a shop's derived edges, in transactions as short as those of `refresh`."""
+        write_amendment(self.engine, shop, amendment)
 
     def match(self, shop: str, matches: Sequence[tuple[str, str, float]]) -> None:
         """Replace what free-word interests were matched to, in one transaction."""
@@ -187,6 +180,22 @@ def put_watermarks(engine: Engine, watermarks: Sequence[Position]) -> None:
     """Write watermarks as they are given."""
     if watermarks:
         engine.run("put_watermarks", {"rows": _watermark_rows(watermarks)})
+
+
+def _matrix(rows: Iterable[Mapping[str, Any]]) -> PurchaseMatrix:
+    import numpy as np  # only who refreshes has it; the services that read do not
+
+    users: dict[str, int] = {}
+    products: dict[str, int] = {}
+    found: list[tuple[int, int, int]] = []
+    for row in rows:
+        user = users.setdefault(row["source"], len(users))
+        product = products.setdefault(row["target"], len(products))
+        found += [(user, product, at) for at in row["times"] or ()]
+    columns = np.array(found, dtype=np.int64).reshape(-1, 3)
+    user_index, product_index = _sorted_index(users)[columns[:, 0]], _sorted_index(products)[columns[:, 1]]
+    order = np.lexsort((columns[:, 2], product_index, user_index))
+    return PurchaseMatrix(sorted(users), sorted(products), user_index[order], product_index[order], columns[order, 2])
 
 
 def _sorted_index(names: Mapping[str, int]) -> np.ndarray:

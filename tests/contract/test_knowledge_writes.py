@@ -12,7 +12,7 @@ from shared.contracts.events import Kind
 from shared.errors import ConflictError, InvalidInputError, UnavailableError
 from shared.history.port import Entry
 from shared.knowledge.insight import Parameters
-from shared.knowledge.port import Derived
+from shared.knowledge.port import Amendment, Derived
 from shared.knowledge.projection import complete, digest, fold, uid
 from shared.knowledge.rows import Facts, Purchased
 
@@ -195,6 +195,35 @@ def test_refreshing_replaces_derived_edges_and_leaves_the_digest_alone(knowledge
     assert {uid("product", "s", "bread")} == edges_of(knowledge, "bought_with")
     assert {uid("user", "s", "u")} == edges_of(knowledge, "similar_to")
     assert (expected(), {"s": 3_000}) == (rows_of(knowledge), knowledge.status()["refreshed"])
+
+
+def test_amending_replaces_the_named_sources_edges_only(knowledge):
+    knowledge.apply(fold([*EVENTS, bought("p4", "tea", user="w")]), [at(0)])
+    knowledge.refresh(
+        "s", derived(similar_to=[("u", "v", 0.4, 1), ("v", "u", 0.4, 1)], products=[("milk", 1, 0.5, 1.0)])
+    )
+    knowledge.amend(
+        "s",
+        Amendment(
+            similar_to={"u": [("w", 0.9, 2), ("ghost", 0.8, 1)], "w": [("u", 0.9, 2)]},
+            bought_with={"milk": [("tea", 0.7, 3)], "bread": []},
+            products=[("bread", 4, 1.5, 1.25)],
+        ),
+    )
+    assert ["w"] == [one.id for one in knowledge.similar_users("s", "u")]
+    assert ["u"] == [one.id for one in knowledge.similar_users("s", "v")]
+    assert [("tea", 0.7, 3)] == [(one.id, one.score, one.support) for one in knowledge.similar_products("s", "milk")]
+    milk, bread = knowledge.product("s", "milk"), knowledge.product("s", "bread")
+    assert (1, 0.5, 1.0) == (milk.popularity, milk.newcomers, milk.loyalty)
+    assert (4, 1.5, 1.25) == (bread.popularity, bread.newcomers, bread.loyalty)
+    assert {"s": 3_000} == knowledge.status()["refreshed"]
+
+
+def test_some_users_purchases_are_theirs_alone(knowledge):
+    knowledge.apply(fold(EVENTS), [at(0)])
+    one, nobody = knowledge.purchases("s", ["v", "ghost"]), knowledge.purchases("s", [])
+    assert (["v"], ["bread"], [1_500]) == (one.users, one.products, one.times.tolist())
+    assert ([], 0) == (nobody.users, len(nobody.times))
 
 
 def test_refreshing_passes_over_who_was_erased_meanwhile(knowledge):

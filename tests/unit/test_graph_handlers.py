@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from unit.graph_ground import NOW, ForgetfulHistory, bought, graph, published, times, updated
+from unit.graph_ground import NOW, ForgetfulHistory, bought, erased, graph, published, times, updated
 
 from services.graph.handlers import catch_up, project
+from services.graph.ports import Changed
 from services.graph.rebuild import verify
 from shared.bus.dispatch import Received
 from shared.bus.port import Message
@@ -89,12 +90,19 @@ def test_contacts_are_kept_apart_and_the_latest_word_holds(ports):
     assert "example.org" not in str(list(ports.knowledge.rows("shop")))
 
 
-def test_touched_shops_and_new_tags_are_told(ports):
+def test_what_a_batch_changed_is_told(ports):
     told = []
-    listening = replace(ports, changed=lambda *what: told.append(what))
+    listening = replace(ports, changed=told.append)
+    shop = frozenset({"shop"})
     data = InterestExpressed(interest_id="i", user_id="ann", name="Hiking", expressed_at=NOW)
     project(published(listening, Envelope("shop", "i", "ann", NOW.isoformat(), data)), listening)
-    assert [(frozenset({"shop"}), frozenset({("shop", "tag:hiking")}))] == told
+    project(published(listening, bought("p1", "bob", days=1)), listening)
+    project(published(listening, erased("bob")), listening)
+    assert [
+        Changed(shop, worded=shop),
+        Changed(shop, people=frozenset({("shop", "bob")})),
+        Changed(shop, anew=shop),
+    ] == told
 
 
 def test_catching_up_projects_every_topic(ports):
