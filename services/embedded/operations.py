@@ -25,6 +25,8 @@ from shared.errors import NotFoundError, UsageError
 from shared.knowledge.insight import Insight
 from shared.knowledge.recommend import recommend as decide
 
+_MANY = 200  # users for whom reading all neighbours of a shop once is quicker than each one's own
+
 Arguments = Mapping[str, Any]
 Lines = Iterator[dict[str, Any]]
 Operation = Callable[[Runtime, Arguments], Lines]
@@ -111,8 +113,10 @@ def recommend(runtime: Runtime, arguments: Arguments) -> Lines:
     at = to_ms(moment) if moment else None
     runtime.graph.refresher.freshen(shop)
     hindsight = None if at is None else runtime.graph.refresher.hindsight(shop, at)
-    for user_id in arguments["users"]:
-        insight = runtime.engines.knowledge.insight(shop, user_id, at, hindsight)
+    knowledge, users = runtime.engines.knowledge, arguments["users"]
+    near = knowledge.near(shop) if at is None and len(users) >= _MANY else None
+    for user_id in users:
+        insight = knowledge.insight(shop, user_id, at, hindsight, near)
         decided = decide(_ruled(runtime, insight, at), arguments.get("limit", 10))
         slates = {
             name: [item.as_json() for item in getattr(decided, name)] for name in ("buy_again", "discover", "top")

@@ -1,4 +1,4 @@
-"""What a few people's purchases change of a shop's derived knowledge, since its last whole refresh (docs/adr/0015)."""
+"""What a few people's purchases change of a shop's derived knowledge, since its last whole refresh (docs/adr/0020)."""
 
 from __future__ import annotations
 

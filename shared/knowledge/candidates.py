@@ -9,13 +9,13 @@ from itertools import zip_longest
 from shared.knowledge.engine import Engine
 from shared.knowledge.hindsight import Hindsight
 from shared.knowledge.insight import Bought, Candidate, Interest, Path, Via
+from shared.knowledge.near import BESIDE, Near
 from shared.knowledge.reading_facts import Record, product_of, relevance
 from shared.knowledge.rows import uid
 
 MOST = 300
 _SOURCES = 3  # bought products that a candidate's paths name; the others' weights are in one more path, without a name
 _INTERESTS = 20
-_BESIDE = 200
 _DIGITS = 9  # engines add floats in any order: what is left of it is rounded away
 
 Leads = dict[str, list[Path]]  # product id → paths of one kind, the best product first
@@ -35,6 +35,7 @@ class Viewpoint:
     owned: Collection[str]
     fade: float  # ms in which a purchase comes to matter e times less
     hindsight: Hindsight | None = None
+    near: Near | None = None  # neighbours at hand: the graph is not asked for them
 
 
 def candidates(engine: Engine, view: Viewpoint) -> tuple[Candidate, ...]:
@@ -74,11 +75,11 @@ def _beside(engine: Engine, view: Viewpoint) -> Leads:
     if not view.bought:
         return {}
     titles = {one.product.product_id: one.product.title for one in view.bought}
-    if view.hindsight:
-        rows = view.hindsight.beside(view.bought, view.at, view.fade)
+    if view.near:
+        rows = view.near.beside(view.bought, view.at, view.fade, view.owned)
     else:
         # What is owned already may stand among the rows, so that many more are asked for.
-        moment = {"at": float(view.at), "fade": view.fade, "limit": _BESIDE + len(view.owned)}
+        moment = {"at": float(view.at), "fade": view.fade, "limit": BESIDE + len(view.owned)}
         rows = engine.run("beside_then" if view.past else "beside", _start(view) | moment)
     return _ranked({row["id"]: list(_sources(row, titles)) for row in _offered(rows, view.owned)})
 
@@ -95,8 +96,8 @@ def _sources(row: Record, titles: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _taste(engine: Engine, view: Viewpoint) -> Leads:
-    if view.hindsight:
-        rows = view.hindsight.taste(view.user_id)
+    if view.near:
+        rows = view.near.taste(view.user_id)
     elif view.past:
         rows = engine.run("taste_then", _start(view) | {"at": view.at})
     else:

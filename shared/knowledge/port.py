@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from shared.knowledge.hindsight import Hindsight
     from shared.knowledge.insight import Fitted, Insight, Neighbour, Neighbourhood, Parameters, Product, Profile
+    from shared.knowledge.near import Near
     from shared.knowledge.projection import Delta, Row, RowKey
     from shared.knowledge.segments import Filter
 
@@ -25,16 +26,27 @@ T = TypeVar("T")
 class KnowledgeReader(Protocol):
     """Answers from the graph. Every read is bounded; shop-scoped; thread-safe; never waits for the writer."""
 
-    def insight(self, shop: str, user_id: str, at: int | None = None, hindsight: Hindsight | None = None) -> Insight:
+    def insight(
+        self,
+        shop: str,
+        user_id: str,
+        at: int | None = None,
+        hindsight: Hindsight | None = None,
+        near: Near | None = None,
+    ) -> Insight:
         """Return all that email, board and recommendation need to know of a user, in one bounded read.
 
         `at` (ms) ignores purchases and interests that came later; `hindsight` says what neighbours, popularity and
-        parameters were then (without it they are those of the last refresh). An unknown user gives `known=False`,
+        parameters were then (without it they are those of the last refresh); `near` are the present neighbours, read
+        before, which makes many insights quicker and none of them different. An unknown user gives `known=False`,
         never an error.
 
         Raises:
             UnavailableError: the engine does not answer, or is being rebuilt and has no older generation.
         """
+
+    def near(self, shop: str) -> Near:
+        """Return who and what is near whom in a shop, for the insights of many of its users; it takes memory."""
 
     def fitted(self, shop: str) -> Fitted | None:
         """Return what a shop's parameters are and how they came to be, or none for an unknown shop."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from shared.knowledge.engine import Engine
 from shared.knowledge.hindsight import Hindsight
 from shared.knowledge.insight import Fitted, Insight, Neighbour, Neighbourhood, Product, Profile
+from shared.knowledge.near import Near
 from shared.knowledge.neighbourhoods import check, draw
 from shared.knowledge.reading_facts import FOREVER, Horizon, Record, product_of, traits
 from shared.knowledge.reading_insight import insight_of, interests_of, matches_of, shop_of, user_of
@@ -26,9 +27,28 @@ class Reading:
 
     engine: Engine
 
-    def insight(self, shop: str, user_id: str, at: int | None = None, hindsight: Hindsight | None = None) -> Insight:
+    def insight(
+        self,
+        shop: str,
+        user_id: str,
+        at: int | None = None,
+        hindsight: Hindsight | None = None,
+        near: Near | None = None,
+    ) -> Insight:
         """Return what is to be known of a user in one bounded read (see the port)."""
-        return insight_of(self.engine, shop, user_id, at, hindsight)
+        return insight_of(self.engine, shop, user_id, at, hindsight, near)
+
+    def near(self, shop: str) -> Near:
+        """Return who and what is near whom in a shop, all at once, for the insights of many users."""
+        of = {"shop": shop}
+        beside, alike = (
+            ((row["source"], row["target"], row["score"], row["support"]) for row in self.engine.stream(name, of))
+            for name in ("rows_bought_with", "rows_similar_to")
+        )
+        baskets: dict[str, list[str]] = defaultdict(list)
+        for row in self.engine.stream("baskets", of):
+            baskets[row["source"]].append(row["target"])
+        return Near.of(beside, alike, dict(baskets))
 
     def fitted(self, shop: str) -> Fitted | None:
         """Return what a shop's parameters are and how they came to be, or none for an unknown shop."""

@@ -12,6 +12,7 @@ from shared.knowledge.candidates import Viewpoint, candidates
 from shared.knowledge.engine import Engine
 from shared.knowledge.hindsight import Hindsight
 from shared.knowledge.insight import Bought, Fitted, Insight, Interest, Parameters, Reaction
+from shared.knowledge.near import Near
 from shared.knowledge.reading_facts import (
     FOREVER,
     Horizon,
@@ -29,7 +30,14 @@ _DAY = 86_400_000.0
 Matches = dict[str, list[tuple[str, float]]]  # interest id → matched category id and likeness, the likeliest first
 
 
-def insight_of(engine: Engine, shop: str, user_id: str, at: int | None, hindsight: Hindsight | None = None) -> Insight:
+def insight_of(
+    engine: Engine,
+    shop: str,
+    user_id: str,
+    at: int | None,
+    hindsight: Hindsight | None = None,
+    near: Near | None = None,
+) -> Insight:
     """Return an insight (see the port)."""
     until = FOREVER if at is None else at
     start = {"uid": uid("user", shop, user_id)}
@@ -58,6 +66,7 @@ def insight_of(engine: Engine, shop: str, user_id: str, at: int | None, hindsigh
         owned=_owned(purchases, bought),
         fade=told.parameters.source_days * _DAY,
         hindsight=hindsight,
+        near=hindsight.near if hindsight else near,
     )
     return Insight(
         shop=shop,

@@ -57,6 +57,21 @@ MATCH (s)-[b:BOUGHT_WITH]->(p:Product)
 RETURN p.id AS id, sum(round(b.score * strength * 1000000000, 0)) / 1000000000 AS weight, collect(s.id) AS sources, collect(b.score * strength) AS scores, collect(b.support) AS supports
 ORDER BY weight DESC, id LIMIT $limit;
 
+-- rows_bought_with: Every BOUGHT_WITH edge of a shop.
+MATCH (a:Product)-[e:BOUGHT_WITH]->(b:Product)
+WHERE a.shop = $shop
+RETURN a.id AS source, b.id AS target, e.score AS score, e.support AS support;
+
+-- rows_similar_to: Every SIMILAR_TO edge of a shop.
+MATCH (a:User)-[e:SIMILAR_TO]->(b:User)
+WHERE a.shop = $shop
+RETURN a.id AS source, b.id AS target, e.score AS score, e.support AS support;
+
+-- baskets: What every user of a shop bought and kept.
+MATCH (a:User)-[e:PURCHASED]->(b:Product)
+WHERE a.shop = $shop AND size(e.times) > 0 AND e.refunded < e.quantity
+RETURN a.id AS source, b.id AS target;
+
 -- taste: Products that the most similar users (15 are kept) bought and the user did not, the most shared first.
 MATCH (u:User {uid: $uid})-[s:SIMILAR_TO]->(v:User)
 MATCH (v)-[e:PURCHASED]->(p:Product)

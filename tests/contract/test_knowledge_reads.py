@@ -174,6 +174,11 @@ def test_hindsight_of_the_present_sees_what_the_graph_does(knowledge, user):
     assert (live.bought, live.parameters, live.refreshed_at) == (then.bought, then.parameters, then.refreshed_at)
 
 
+@pytest.mark.parametrize("user", ["ann", "bob", "nobody"])
+def test_an_insight_is_the_same_with_all_neighbours_at_hand(knowledge, user):
+    assert knowledge.insight("s", user) == knowledge.insight("s", user, near=knowledge.near("s"))
+
+
 def test_a_stated_interest_leads_through_its_category_and_by_itself(knowledge):
     assert paths(knowledge.insight("s", "ann"))["tent"] == (
         Path(Via.INTEREST, 0.6, 1, "tag:hiking boots", "Hiking boots"),

@@ -1,0 +1,71 @@
+"""Who and what is near whom in a shop, in memory: read once, for the insights of many of its users."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.knowledge.insight import Bought
+
+SOURCES, BESIDE = 100, 200
+_SIMILAR, _TASTE = 15, 200
+_WEIGHT, _LIKENESS = 1_000_000_000, 1_000_000  # to so many parts are the statements' sums rounded
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Near:
+    """Answers as the statements `beside` and `taste` do; `baskets` holds what each user bought and kept."""
+
+    beside_product: Mapping[str, Sequence[tuple[str, float, int]]]
+    like_user: Mapping[str, Sequence[tuple[str, float]]]
+    baskets: Mapping[str, Iterable[str]]
+
+    @classmethod
+    def of(
+        cls,
+        bought_with: Iterable[tuple[str, str, float, int]],
+        similar_to: Iterable[tuple[str, str, float, int]],
+        baskets: Mapping[str, Iterable[str]],
+    ) -> Near:
+        """Arrange edges by where they begin."""
+        beside: dict[str, list[tuple[str, float, int]]] = defaultdict(list)
+        for source, target, score, support in bought_with:
+            beside[source].append((target, score, support))
+        alike: dict[str, list[tuple[str, float]]] = defaultdict(list)
+        for user, similar, score, _ in similar_to:
+            alike[user].append((similar, score))
+        return cls(dict(beside), dict(alike), baskets)
+
+    def beside(self, bought: Sequence[Bought], at: int, fade: float, owned: Collection[str]) -> list[Row]:
+        """Return what is bought with a user's 100 latest products, what is owned among it."""
+        found: dict[str, list[tuple[float, int, str]]] = defaultdict(list)
+        for one in [one for one in bought if one.kept > 0][:SOURCES]:
+            strength = 2.718281828459045 ** ((one.times[-1] - at) / fade)
+            source = one.product.product_id
+            for target, score, support in self.beside_product.get(source, ()):
+                found[target].append((score * strength, support, source))
+        weights = {target: sum(round(edge[0] * _WEIGHT) for edge in edges) for target, edges in found.items()}
+        order = sorted(found, key=lambda target: (-weights[target], target))
+        return [_row(target, found[target], weights[target] / _WEIGHT) for target in order[: BESIDE + len(owned)]]
+
+    def taste(self, user_id: str) -> list[Row]:
+        """Return what the most similar users bought and the user did not."""
+        mine = frozenset(self.baskets.get(user_id, ()))
+        alike = sorted(self.like_user.get(user_id, ()), key=lambda pair: (-pair[1], pair[0]))[:_SIMILAR]
+        weights: dict[str, list[int]] = defaultdict(list)
+        for similar, score in alike:
+            for product in self.baskets.get(similar, ()):
+                if product not in mine:
+                    weights[product].append(round(score * _LIKENESS))
+        rows: list[Row] = [
+            {"id": id, "weight": sum(some) / _LIKENESS, "support": len(some)} for id, some in weights.items()
+        ]
+        return sorted(rows, key=lambda row: (-row["weight"], row["id"]))[:_TASTE]
+
+
+def _row(target: str, edges: Sequence[tuple[float, int, str]], weight: float) -> Row:
+    scores, supports, sources = zip(*edges, strict=True)
+    return {"id": target, "weight": weight, "sources": sources, "scores": scores, "supports": supports}
