@@ -125,16 +125,21 @@ def _line(product, facts):
     return line | ({"categories": told} if told else {}) | ({"name": name} if name else {})
 
 
-def recommended(before: pd.DataFrame, users: list[str]) -> tuple[dict[str, dict[str, list[str]]], dict[str, object]]:
+def recommended(
+    before: pd.DataFrame, users: list[str], keep: Path | None
+) -> tuple[dict[str, dict[str, list[str]]], dict[str, object]]:
     """What the product itself offers each user, through its own import and its own command."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "before.ndjson"
-        written(before, file)
-        runtime = open_runtime(Settings(data=Path(folder) / "data", log_level="error"), "bench")
+        file, data = Path(folder) / "before.ndjson", keep or Path(folder) / "data"
+        there = data.exists()
+        if not there:
+            written(before, file)
+        runtime = open_runtime(Settings(data=data, log_level="error"), "bench")
         runtime.start()
         try:
             started = time.perf_counter()
-            list(OPERATIONS["import"](runtime, {"shop": SHOP, "kind": "purchases", "file": str(file)}))
+            if not there:
+                list(OPERATIONS["import"](runtime, {"shop": SHOP, "kind": "purchases", "file": str(file)}))
             imported = time.perf_counter()
             (refreshed,) = OPERATIONS["refresh"](runtime, {"shop": SHOP})
             fresh = time.perf_counter()
@@ -167,12 +172,12 @@ def interval(ours: np.ndarray, theirs: np.ndarray, times: int = 1000) -> tuple[f
     return float(low), float(high)
 
 
-def measured(before: pd.DataFrame, after: pd.DataFrame) -> tuple[list[Row], dict[str, object]]:
+def measured(before: pd.DataFrame, after: pd.DataFrame, keep: Path | None) -> tuple[list[Row], dict[str, object]]:
     """The figures of the product and of every baseline, over all products and over those that are new to a user."""
     shop = Shop.of(before)
     wanted = {user: set(rows) for user, rows in after.groupby("user")["product"]}
     new = {user: want - shop.owned(user) for user, want in wanted.items()}
-    slates, facts = recommended(before, sorted(wanted))
+    slates, facts = recommended(before, sorted(wanted), keep)
     print(json.dumps(facts), file=sys.stderr, flush=True)
     rows = []
     for name, slate, truth in (("ALL", "top", wanted), ("NOVEL", "discover", new)):
@@ -199,11 +204,12 @@ def main() -> None:
     asked.add_argument("--households", type=int)
     asked.add_argument("--cut", choices=("last-weeks", "last-basket"), default="last-weeks")
     asked.add_argument("--out", type=Path, help="the page to write into (default: docs/quality.md)", default=_PAGE)
+    asked.add_argument("--keep", type=Path, help="data directory to keep; what is imported there is not imported again")
     given = asked.parse_args()
     started = time.perf_counter()
     raw = grocer(given.households) if given.data == "completejourney" else of_file(Path(given.data))
     before, after = split(prepared(raw), given.cut)
-    rows, facts = measured(before, after)
+    rows, facts = measured(before, after, given.keep)
     print(table(rows))
     title = f"{Path(given.data).stem}{f', {given.households} households' if given.households else ''}, {given.cut}"
     facts["total"] = round(time.perf_counter() - started, 1)

@@ -123,10 +123,10 @@ class Parameters:
     · (1 + newcomers)^`newcomer_power`.
     """
 
-    decay_days: float = 150.0
-    quick_share: float = 0.5
-    popularity_power: float = 0.05
-    loyalty_power: float = 0.25
+    decay_days: float = 250.0
+    quick_share: float = 0.0
+    popularity_power: float = 0.2
+    loyalty_power: float = 0.0
     source_days: float = 150.0
     ridge: float = 500.0  # EASE's penalty, in buyers
     newcomer_days: float = 14.0  # how fast a first-time buyer's word on a product fades
