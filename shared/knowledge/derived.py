@@ -41,7 +41,8 @@ def write_amendment(engine: Engine, shop: str, amendment: Amendment) -> None:
     """Replace what some sources' edges say, and what some products draw; the others' stay."""
     similar, beside = DERIVED["similar_to"], DERIVED["bought_with"]
     _rewrite(engine, similar, _by_source(shop, similar, amendment.similar_to))
-    _rewrite(engine, beside, _by_source(shop, beside, amendment.bought_with))
+    named = {source: [(*edge, edge[0]) for edge in edges] for source, edges in amendment.bought_with.items()}
+    _rewrite(engine, beside, _by_source(shop, beside, named))
     uids = [uid("product", shop, product) for product, *_ in amendment.products]
     said = engine.run("drawing_of", {"uids": uids}) if uids else []
     _set_drawing(engine, shop, said, amendment.products)
