@@ -13,6 +13,7 @@ SEED ?= 1
 SECONDS ?= 60
 CONTROL ?=
 ONLY ?=
+BREAKING ?=
 
 ##@ First steps
 
@@ -90,6 +91,10 @@ bench: $(VENV)/.dev ## Measure the real path and the boards at a small size (BEN
 	$(BIN)/python bench/board.py
 
 ##@ Upkeep
+
+.PHONY: openapi
+openapi: $(VENV)/.dev ## Write docs/openapi.json anew from the code; refuses what breaks clients (BREAKING=1 allows it)
+	@PYTHONPATH=tests $(BIN)/python -m servers.openapi $(if $(BREAKING),--breaking)
 
 .PHONY: lock
 lock: $(VENV)/.dev ## Lock the dependencies anew, with hashes and without naming an index

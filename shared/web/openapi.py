@@ -35,6 +35,8 @@ _SCHEME = {
     "scheme": "bearer",
     "description": "An API key, tg_…; its scopes: " + ", ".join(scope.value for scope in Scope),
 }
+_BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+_OF_DECIMALS = {*_BOUNDS, "max_digits", "decimal_places"}
 _X_REQUEST_ID = {"description": "names the request in every log line", "schema": {"type": "string"}}
 
 
@@ -46,10 +48,25 @@ def complete(app: Flask, spec: dict[str, Any]) -> dict[str, Any]:
         operation.update(_completed(contract, scopes, operation["path_parameters"], schemas))
         del operation["path_parameters"]
     components = spec.setdefault("components", {})
-    components["schemas"] = schemas.definitions
+    components["schemas"] = plain(schemas.definitions)
     components["securitySchemes"] = {"key": _SCHEME}
+    spec["servers"] = [{"url": "/"}]
+    spec["info"] |= {"license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}}
     spec["jsonSchemaDialect"] = "https://json-schema.org/draft/2020-12/schema"
     return spec
+
+
+def plain(schema: Any) -> Any:
+    """Return a schema in JSON Schema's own words: pydantic leaves the bounds of exact decimals in its own."""
+    if isinstance(schema, list):
+        return [plain(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    bounds = {_BOUNDS[name]: float(schema[name]) for name in _BOUNDS if name in schema and "anyOf" in schema}
+    told = {name: plain(each) for name, each in schema.items() if name not in _OF_DECIMALS or "anyOf" not in schema}
+    if bounds:
+        told["anyOf"] = [each | bounds if each.get("type") == "number" else each for each in told["anyOf"]]
+    return told
 
 
 def _operations(app: Flask, spec: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Contract, frozenset[str]]]:
@@ -78,7 +95,7 @@ class _Schemas:
 
     def of(self, type_: Any, mode: str) -> dict[str, Any]:
         """Return the schema of a type as it is taken (validation) or answered (serialization)."""
-        return dict(self._found[(id(type_), mode)])  # type: ignore[index]
+        return dict(plain(self._found[(id(type_), mode)]))  # type: ignore[index]
 
     def content(self, type_: Any, mode: str) -> dict[str, Any]:
         """Return a media type object: the schema, and a sample of it."""

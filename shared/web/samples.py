@@ -7,6 +7,8 @@ from typing import Any
 
 _PLAIN: Mapping[str, Any] = {"string": "text", "integer": 1, "number": 0.5, "boolean": True, "null": None}
 
+_FORMATS: Mapping[str, str] = {"date-time": "2026-05-03T10:00:00Z", "date": "2026-05-03"}
+
 
 def sample(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
     """Return one value that the schema allows: its first example where it has one, else made of its parts."""
@@ -34,5 +36,5 @@ def _made(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
         case None:
             return {}
         case str(word):
-            return _PLAIN[word]
+            return _FORMATS.get(schema.get("format", ""), _PLAIN[word])
     return None

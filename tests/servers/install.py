@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
@@ -70,6 +71,24 @@ def go_binary(name: str, package: str) -> Path:
 
     (binary,) = (_once(name, build) / "bin").iterdir()
     return binary
+
+
+def npm_packages(lock: Path) -> Path:
+    """Return a `node_modules` of exactly what a package-lock.json names; no package's own scripts are run.
+
+    Raises:
+        MissingToolError: there is no Node.js or no npm.
+        subprocess.CalledProcessError: npm could not get them.
+    """
+    tool("node")
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
+
+    def fetch(home: Path) -> None:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(lock.parent / name, home)
+        _run(tool("npm"), "ci", "--prefix", home, "--ignore-scripts", "--no-audit", "--no-fund")
+
+    return _once(f"npm-{digest}", fetch) / "node_modules"
 
 
 def java() -> Path:
