@@ -145,6 +145,11 @@ class Settings(BaseSettings):
     campaign_in_flight: int = Field(
         4, ge=1, le=64, description="Requests of campaigns that a gateway has in flight, so that others are served too."
     )
+    cors_origins: str = Field(
+        "",
+        pattern=r"^(https?://[^\s,*/]+(\s*,\s*https?://[^\s,*/]+)*)?$",
+        description="Websites that may call from browsers, such as https://shop.example, comma-separated; empty: none.",
+    )
     max_body_bytes: int = Field(1 << 20, description="Largest request body.")
     max_bulk_body_bytes: int = Field(16 << 20, description="Largest body of the event intakes that take many at once.")
     email_cap: int = Field(0, ge=0, le=100, description="Most emails for a user within the window; 0: no cap.")

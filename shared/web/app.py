@@ -23,11 +23,14 @@ from shared.errors import InvalidInputError, TastegraphError, Violation
 from shared.logs import logger
 from shared.metrics import HTTP_REQUESTS
 from shared.web import strictjson
+from shared.web.caching import cached
 from shared.web.credentials import authenticator
 from shared.web.documentation import documentation
 from shared.web.guard import PUBLIC, guard, public, scopes_of
 from shared.web.health import Readiness, health
 from shared.web.openapi import complete
+from shared.web.origins import allow_origins
+from shared.web.packing import pack
 from shared.web.paths import keep_slashes
 from shared.web.problems import problem, problem_of
 
@@ -67,6 +70,9 @@ def create_app(
     keep_slashes(app)
     _trace(app)
     _around_requests(app, engines.settings.max_body_bytes)
+    allow_origins(app, engines.settings)
+    pack(app)
+    cached(app)
     guard(app, authenticator(engines))
     _errors(app)
     for blueprint in (health(readiness), documentation(title), *blueprints):

@@ -25,6 +25,7 @@ _HEADERS = {
     "Retry-After": "seconds after which it makes sense to ask again",
     "WWW-Authenticate": "what a credential needs (RFC 6750)",
     "Content-Disposition": "a name for the file",
+    "ETag": "names this very answer: sent back as If-None-Match it is answered 304 while nothing has changed",
 }
 _SENT = {
     "Idempotency-Key": "names the request: asked twice under one key, done once; kept for a day",
@@ -47,6 +48,8 @@ def complete(app: Flask, spec: dict[str, Any]) -> dict[str, Any]:
     for operation, contract, scopes in operations:
         operation.update(_completed(contract, scopes, operation["path_parameters"], schemas))
         del operation["path_parameters"]
+        if operation.pop("is_read"):
+            _conditional(operation)
     components = spec.setdefault("components", {})
     components["schemas"] = plain(schemas.definitions)
     components["securitySchemes"] = {"key": _SCHEME}
@@ -77,6 +80,7 @@ def _operations(app: Flask, spec: dict[str, Any]) -> Iterator[tuple[dict[str, An
             operation = listed.get(method.lower())
             if contract is not None and operation is not None:
                 operation["path_parameters"] = sorted(rule.arguments)
+                operation["is_read"] = method == "GET" and rule.rule.startswith("/v1/")
                 operation["operationId"] = rule.endpoint.rpartition(".")[2]
                 yield operation, contract, scopes_of(app, rule.endpoint) or PUBLIC
 
@@ -118,6 +122,18 @@ def _completed(contract: Contract, scopes: frozenset[str], path: list[str], sche
         content = dict.fromkeys(contract.media, schemas.content(contract.body, "validation"))
         found["requestBody"] = {"required": contract.body_required, "content": content}
     return found
+
+
+def _conditional(operation: dict[str, Any]) -> None:
+    """Tell of the tag that an answer has, and that it may be asked for again by it (`caching`)."""
+    shown = operation["responses"].get("200", {})
+    if "application/json" not in shown.get("content", {}):
+        return
+    tag = {"description": _HEADERS["ETag"], "schema": {"type": "string"}}
+    shown["headers"]["ETag"] = tag
+    operation["responses"]["304"] = {"description": "you have it", "headers": {"ETag": tag}}
+    sent = {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 200}}
+    operation["parameters"].append({**sent, "description": "the ETag of the answer that you have"})
 
 
 def _path(names: list[str], contract: Contract) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,42 @@
+"""What clients may keep of an answer, and how they ask whether it still stands (ETag, RFC 9110)."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from http import HTTPStatus
+
+from flask import Flask, Response, request
+
+# Whoever keeps it asks every time whether it still stands; while we cannot answer, it may be shown for a while.
+FRESH = "private, max-age=0, must-revalidate, stale-if-error=300"
+DERIVED = "private, max-age=0, stale-while-revalidate=60, stale-if-error=300"  # what refreshes make, not events
+_DERIVED = frozenset({"similar_users", "similar_products", "neighbourhood", "trends", "communities", "path"})
+
+
+def cached(app: Flask) -> None:
+    """Give every answer to a read its tag, and answer 304 where the asker has that very answer."""
+
+    @app.after_request
+    def tag(response: Response) -> Response:
+        if not _is_kept(response):
+            return response
+        response.headers.setdefault("Cache-Control", DERIVED if _name() in _DERIVED else FRESH)
+        response.vary.add("Authorization")
+        response.set_etag(sha256(response.get_data()).hexdigest()[:32], weak=True)  # it may yet be compressed
+        response.make_conditional(request)
+        return response
+
+
+def _is_kept(response: Response) -> bool:
+    return (
+        request.method in {"GET", "HEAD"}
+        and response.status_code == HTTPStatus.OK
+        and request.path.startswith("/v1/")
+        and response.mimetype == "application/json"
+        and not response.is_streamed
+        and "no-store" not in response.headers.get("Cache-Control", "")
+    )
+
+
+def _name() -> str:
+    return (request.endpoint or "").rpartition(".")[2]
