@@ -5,7 +5,23 @@ from __future__ import annotations
 from shared.knowledge.insight import Bought, Path, Via
 from shared.knowledge.names import tidy
 
+SEVERAL = 3  # people who must stand behind a path before a reason speaks of them
 _DAY = 86_400_000
+# Of one or two people, of several; each without and with the name of what it starts from.
+_WORDS = {
+    Via.BOUGHT_WITH: (
+        ("Goes with things that you buy", "Goes with {source}, which you buy"),
+        (
+            "Often bought together with things that you buy",
+            "Because you buy {source}, and people who do often pick this too",
+        ),
+    ),
+    Via.SIMILAR_USER: (
+        ("Close to what you usually buy",) * 2,
+        ("People whose baskets look like yours buy it",) * 2,
+    ),
+    Via.POPULAR: (("From what the shop offers",) * 2, ("Popular in the shop right now",) * 2),
+}
 _NUMBERS = ("", "once", "twice", "three times", "four times", "five times", "six times", "seven times", "eight times")
 
 
@@ -19,19 +35,15 @@ def buy_again(bought: Bought, at: int) -> str:
 
 
 def discover(path: Path) -> str:
-    """Return why to try it: where the strongest path comes from. Never says anything of another person."""
+    """Return why to try it: where the strongest path comes from.
+
+    Others are spoken of only where there are several of them: what one or two people did is nobody's business.
+    """
     source = tidy(path.source_name) if path.source_name else ""
-    match path.via:
-        case Via.BOUGHT_WITH if source:
-            return f"Because you buy {source}, and people who do often pick this too"
-        case Via.BOUGHT_WITH:
-            return "Often bought together with things that you buy"
-        case Via.INTEREST if source:
-            return f"Because you are interested in {source.lower() if source.isascii() else source}"
-        case Via.SIMILAR_USER:
-            return "People whose baskets look like yours keep choosing it"
-        case _:
-            return "Popular in the shop right now"
+    if path.via is Via.INTEREST and source:
+        return f"Because you are interested in {source.lower() if source.isascii() else source}"
+    words = _WORDS.get(path.via, _WORDS[Via.POPULAR])
+    return words[path.support >= SEVERAL][bool(source)].format(source=source)
 
 
 def by_shop(reason: str, action: str) -> str:

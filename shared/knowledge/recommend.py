@@ -20,7 +20,7 @@ from shared.knowledge import reasons, rules
 from shared.knowledge.insight import Bought, Candidate, Insight, Parameters, Path, Product, Via
 from shared.knowledge.names import tidy
 
-VERSION = "2"
+VERSION = "3"
 _DAY = 86_400_000.0
 _WORD = re.compile(r"[^\W\d_]+")
 _QUICK_DAYS = 30.0
@@ -28,6 +28,8 @@ _SIMILAR = 15  # similar users behind a SIMILAR_USER path's sum
 _INTEREST = 0.3  # what a fully stated interest counts beside what purchases say
 _ALIKE = 2  # near-identical offers that stand before what is different
 _ALIKE_AT_MOST = 4
+_COMMON, _TELLING = 0.6, 3  # the share of words that names of variants have in common, and from how many words on
+_SHOWN = 20  # offers whose names those after them are compared with
 _BROAD, _BROAD_AT_LEAST = 0.02, 5  # a category with a larger share (or count) of the candidates is not a narrow one
 
 
@@ -217,11 +219,14 @@ def _varied(items: Sequence[Item], candidates: Sequence[Candidate]) -> list[Item
         shelf for shelf, count in shelves.items() if count > max(_BROAD_AT_LEAST, _BROAD * len(candidates)) or not shelf
     }
     seen: Counter[tuple[str, ...]] = Counter()
+    named: list[frozenset[str]] = []
     first, back = [], []
     for item in items:
-        kinds = _kinds(item.product, broad)
+        kinds, words = _kinds(item.product, broad), _own_words(item.product)
         seen.update(kinds)
-        most = max((seen[kind] for kind in kinds), default=0)
+        named_alike = 1 + sum(_nearly_the_same(words, other) for other in named)
+        named += [words] if words and len(named) < _SHOWN else []
+        most = max((named_alike, *(seen[kind] for kind in kinds)))
         if most <= _ALIKE:
             first.append(item)
         elif most <= _ALIKE_AT_MOST:
@@ -229,9 +234,25 @@ def _varied(items: Sequence[Item], candidates: Sequence[Candidate]) -> list[Item
     return [*first, *back]
 
 
+def _own_words(product: Product) -> frozenset[str]:
+    """Return the words of a name that says more than its category, if there are enough to tell variants by."""
+    own = product.name if product.name not in product.categories else None
+    words = frozenset(_words(own))
+    return words if len(words) >= _TELLING else frozenset()
+
+
+def _nearly_the_same(words: frozenset[str], others: frozenset[str]) -> bool:
+    """Say whether two names are of one thing in other colours or sizes: most of all their words are common."""
+    return len(words & others) >= _COMMON * len(words | others) > 0
+
+
+def _words(name: str | None) -> tuple[str, ...]:
+    return tuple(word for word in _WORD.findall((name or "").casefold()) if len(word) > 1)
+
+
 def _kinds(product: Product, broad: Container[tuple[str, ...]]) -> set[tuple[str, ...]]:
     """Return what makes products much alike: one narrow category, one name but for numbers."""
-    words = tuple(word for word in _WORD.findall((product.name or "").casefold()) if len(word) > 1)
+    words = _words(product.name)
     kinds = {("name", *words)} if words else set()
     return kinds if product.categories in broad else kinds | {("shelf", *product.categories)}
 

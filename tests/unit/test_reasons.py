@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from shared.knowledge.insight import Bought, Path, Product, Via
-from shared.knowledge.reasons import buy_again, discover
+from shared.knowledge.reasons import SEVERAL, buy_again, discover
 
 DAY = 86_400_000
 AT = 1_793_700_000_000
@@ -55,6 +55,27 @@ def test_what_came_later_is_not_told() -> None:
 
 def test_a_purchase_without_a_known_time_is_a_while_ago() -> None:
     assert "You bought it a while ago" == buy_again(bought(), AT)
+
+
+@pytest.mark.parametrize("via", list(Via))
+@pytest.mark.parametrize("support", [0, 1, 2])
+@pytest.mark.parametrize("source", ["", "Milk"])
+def test_what_one_or_two_people_did_is_not_told(via: Via, support: int, source: str) -> None:
+    said = discover(Path(via, 1, support, "x" if source else "", source))
+
+    assert said
+    assert not [word for word in ("people", "often", "popular", "baskets") if word in said.casefold()]
+
+
+def test_reasons_differ_where_paths_do() -> None:
+    ways = [Path(via, 1, support, "x", name) for via in Via for support in (1, 9) for name in ("Milk", "Tea")]
+    said = {(path.via, path.support >= SEVERAL, path.source_name): discover(path) for path in ways}
+
+    assert 4 == len({words for (via, *_), words in said.items() if via is Via.BOUGHT_WITH})
+    assert 2 == len({words for (via, *_), words in said.items() if via is Via.SIMILAR_USER})
+    assert not {w for (v, *_), w in said.items() if v is Via.INTEREST} & {
+        w for (v, *_), w in said.items() if v is not Via.INTEREST
+    }
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,19 @@ def test_five_sizes_of_one_thing_are_never_offered_together() -> None:
     assert ["s4", "s3", "d", "s2", "s1"] == ids(recommend(seen).discover)
 
 
+def test_colours_of_one_thing_stand_back_too() -> None:
+    colours = ("red", "pink", "blue", "green", "white", "black")
+    bags = tuple(
+        candidate(f"b{n}", popular(90 + n), name=f"Jumbo shopping bag {colour} spots")
+        for n, colour in enumerate(colours)
+    )
+    others = (candidate("c", popular(3), name="Cake stand 3 tier"), candidate("t", popular(2), name="Jumbo tea pot"))
+    found = ids(recommend(insight(candidates=(*bags, *others))).discover)
+
+    assert ["b5", "b4", "c", "t"] == found[:4]
+    assert 4 == len([id for id in found if id.startswith("b")])
+
+
 def test_a_broad_category_limits_nothing() -> None:
     many = tuple(candidate(f"m{n:02}", popular(99 - n), categories=("Beauty",)) for n in range(10))
 
