@@ -61,14 +61,25 @@ class GraphService:
     def start(self) -> None:
         """Subscribe; a graph that must be rebuilt first is rebuilt in the background, and says so in its status.
 
-        So is one that a killed process left behind the ledger, in the middle of a backfill.
+        So is one that a killed process left behind the ledger, in the middle of a backfill. Engines that do not answer
+        yet are waited for in the background, too.
         """
         self.tidier.start()
-        if (self._needs_rebuild() or backfill.was_left(self.ports)) and self._engines.history.shops():
-            self._in_background(self._make_good_then_subscribe)
-        else:
-            self._make_good()
+        if self._is_good_at_once():
             self._subscribe()
+        else:
+            self._in_background(self._make_good_then_subscribe)
+
+    def _is_good_at_once(self) -> bool:
+        """Say whether the graph can be served; an empty one is begun. One whose server is away is waited for aside."""
+        try:
+            if (self._needs_rebuild() or backfill.was_left(self.ports)) and self._engines.history.shops():
+                return False
+            self._make_good()
+        except TransientError as error:
+            _log.warning("graph.engine-away", error=type(error).__name__)
+            return False
+        return True
 
     def stop(self) -> None:
         """Finish the batch in hand and stop; a rebuild in progress is given up, and done when the service starts."""
