@@ -1,4 +1,4 @@
-"""The audit trail: who did what to keys, templates, erasures, dead letters and the graph; it is only ever added to.
+"""The audit trail: who did what to keys, templates, rules, campaigns, erasures and the graph; it is only ever added to.
 
 It holds names of credentials and things, never secrets, contents, or who a person is (an erasure is named by its job).
 """
@@ -22,6 +22,10 @@ Action = Literal[
     "template.published",
     "user.erased",
     "user.exported",
+    "rule.made",
+    "rule.removed",
+    "campaign.begun",
+    "campaign.steered",
     "deadletter.replayed",
     "graph.rebuilt",
     "graph.repaired",

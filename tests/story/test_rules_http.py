@@ -44,6 +44,8 @@ def test_an_excluded_product_is_offered_nowhere_until_the_rule_is_removed(served
     assert '"tea"' not in json.dumps(board["board"])
     assert 204 == served.delete(f"/v1/rules/{id}").status_code
     assert "tea" in offered(served)["buy_again"]
+    trail = [(each["action"], each["target"]) for each in served.get("/v1/audit").json["items"][:2]]
+    assert [("rule.removed", id), ("rule.made", id)] == trail
 
 
 def test_a_pin_and_a_boost_are_told_and_kept_in_the_decision(served, rule):

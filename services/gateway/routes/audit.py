@@ -26,7 +26,7 @@ def blueprint(ports: GatewayPorts) -> APIBlueprint:
     @requires("admin")
     @describes({200: listed(shown.Trail)}, query=questions.Paging)
     def audit_trail() -> Any:
-        """List who did what to keys, templates, erasures, dead letters and the graph, newest first."""
+        """List who did what to keys, templates, rules, campaigns, erasures, dead letters, the graph, latest first."""
         asked, shop = query_of(questions.Paging), principal().shop
         found = audit.trail(ports.history, shop, page_token=asked.page_token, page_size=size(asked, _MOST))
         return page([model.deed(each) for each in found.items], found.next_token)

@@ -12,6 +12,7 @@ from pydantic import Field
 from services.gateway import model, outcomes, questions
 from services.gateway.answers import campaigns as shown
 from services.gateway.asking import request_id
+from services.gateway.auditing import audited
 from services.gateway.campaigns import BusyError, CampaignDesk, NewCampaign, Steer
 from services.gateway.once import HEADER, idempotency_key, once, scoped
 from services.gateway.paging import page, size
@@ -69,6 +70,7 @@ def _beginning(routes: APIBlueprint, desk: CampaignDesk, ports: GatewayPorts) ->
         demand(f"{asked.makes}:write")
         _check(asked, shop, shelf)
         begun = _begun(desk, shop, request_id(scoped("campaigns"), "", idempotency_key()), asked, ports)
+        audited(ports, "campaign.begun", begun.id, asked.makes)
         return _shown(begun), HTTPStatus.ACCEPTED, {"Location": f"/v1/campaigns/{begun.id}"}
 
     @routes.patch("/v1/campaigns/<id:id>")
@@ -78,7 +80,9 @@ def _beginning(routes: APIBlueprint, desk: CampaignDesk, ports: GatewayPorts) ->
         """Pause a campaign, let it run again, or cancel it for good."""
         shop = principal().shop
         demand(f"{desk.known(shop, id).body['makes']}:write")
-        return _shown(desk.steer(shop, id, body_of(Steer).status))
+        steered = desk.steer(shop, id, body_of(Steer).status)
+        audited(ports, "campaign.steered", id, steered.body["status"])
+        return _shown(steered)
 
 
 def _begun(desk: CampaignDesk, shop: str, id: str, asked: NewCampaign, ports: GatewayPorts) -> Document:

@@ -9,14 +9,12 @@ from apiflask import APIBlueprint
 
 from services.gateway import model
 from services.gateway.answers import rules as shown
+from services.gateway.auditing import audited
 from services.gateway.once import HEADER, once
 from services.gateway.ports import GatewayPorts
 from services.gateway.rules import NewRule, Rulebook, Said
-from shared.logs import logger
 from shared.web.contract import Answer, body_of, describes
 from shared.web.guard import principal, requires
-
-_log = logger("gateway")
 
 
 def blueprint(ports: GatewayPorts) -> APIBlueprint:
@@ -51,7 +49,7 @@ def _writing(routes: APIBlueprint, book: Rulebook, ports: GatewayPorts) -> None:
     def make_rule() -> Any:
         """Make a rule: what is offered from now on, in answers, emails and boards, obeys it."""
         made = book.add(principal().shop, body_of(NewRule))
-        _log.info("rule.made", key_id=principal().key_id, rule=made["rule_id"], action=made["action"])
+        audited(ports, "rule.made", made["rule_id"], made["action"])
         return _shown(made), HTTPStatus.CREATED, {"Location": f"/v1/rules/{made['rule_id']}"}
 
     @routes.delete("/v1/rules/<id:id>")
@@ -60,7 +58,7 @@ def _writing(routes: APIBlueprint, book: Rulebook, ports: GatewayPorts) -> None:
     def remove_rule(id: str) -> Any:
         """Remove a rule; decisions that rested on it keep it."""
         book.remove(principal().shop, id)
-        _log.info("rule.removed", key_id=principal().key_id, rule=id)
+        audited(ports, "rule.removed", id)
         return None, HTTPStatus.NO_CONTENT
 
 
