@@ -20,8 +20,10 @@ _LISTED = {"type": "string"}
 
 def _day_or_moment(value: Any) -> Any:
     """Take a date as the beginning of that day in UTC; a time must have its zone."""
+    if not isinstance(value, str | datetime):
+        raise ValueError("must be a date, or a time with its zone")  # noqa: TRY004 (pydantic reports ValueError)
     try:
-        return datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
+        return datetime.combine(date.fromisoformat(str(value)), datetime.min.time(), UTC)
     except ValueError:
         return value
 

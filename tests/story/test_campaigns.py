@@ -96,6 +96,7 @@ def test_who_may_get_no_marketing_is_skipped_with_the_reason(served):
         ({"segment": {"everyone": True, "interest": "Tea"}}, "/segment"),
         ({"segment": {"users": []}}, "/segment/users"),
         ({"segment": {"lapsed_since": "yesterday"}}, "/segment/lapsed_since"),
+        ({"segment": {"lapsed_since": []}}, "/segment/lapsed_since"),
         ({"segment": {"everyone": True}, "template": "unheard-of"}, "/template"),
         ({"segment": {"everyone": True}, "layout": "wide"}, "/layout"),
         ({"segment": {"everyone": True}, "makes": "boards", "layout": "poster"}, "/layout"),
