@@ -59,7 +59,7 @@ def told(took: list[float]) -> str:
 
 def main() -> int:
     households = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    in_flight = int(sys.argv[2]) if len(sys.argv) > 2 else 4
+    in_flight = int(sys.argv[2]) if len(sys.argv) > 2 else 2
     with tempfile.TemporaryDirectory() as name, running(Path(name), in_flight) as runtime:
         client = create_app("bench", runtime.engines, blueprints(runtime), {}).test_client()
         key, _ = create_key(runtime.engines.history, SHOP, ("admin",), "test", runtime.engines.clock)

@@ -143,7 +143,7 @@ class Settings(BaseSettings):
         description="How long the gateway waits for an email or a board before it answers 202.",
     )
     campaign_in_flight: int = Field(
-        4, ge=1, le=64, description="Requests of campaigns that a gateway has in flight, so that others are served too."
+        2, ge=1, le=64, description="Requests of campaigns that a gateway has in flight, so that others are served too."
     )
     cors_origins: str = Field(
         "",

@@ -17,6 +17,7 @@ from shared.logs import logger
 
 _PAUSE = 5.0  # seconds between two looks, more or less: several workers look, and seldom at the same moment
 
+_jitter = random.Random()  # noqa: S311 (nobody's secret; of its own, for tests count on the common one)
 _log = logger("graph")
 Behind = Mapping[tuple[str, str, int], int]  # log, topic, partition → the last offset that the graph holds of it
 
@@ -83,7 +84,7 @@ class Watch:
 
     def _run(self) -> None:
         self._try(self._ports.knowledge.sweep)
-        while not self._stopping.wait(self._pause * random.uniform(0.7, 1.3)):  # noqa: S311 (nobody's secret)
+        while not self._stopping.wait(self._pause * _jitter.uniform(0.7, 1.3)):
             self._try(self.look)
 
     def _try(self, act: Callable[[], None]) -> None:

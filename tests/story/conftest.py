@@ -97,6 +97,7 @@ class Gateway:
             graph_memory_mb=256,
             reply_wait_seconds=wait,
             refresh_seconds=0,
+            campaign_in_flight=4,
         )
         self.engines = open_engines(settings)
         self.gateway = gateway.build(self.engines)
