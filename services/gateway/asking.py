@@ -31,7 +31,7 @@ from shared.logs import logger
 
 JOBS = "jobs"
 EXPIRES = timedelta(hours=1)  # nobody looks a job up after that; the work would be for nothing
-_UNANSWERED = ("pending", EXPIRED)
+UNANSWERED = ("pending", EXPIRED)
 _log = logger("gateway")
 
 Request = EmailRequested | BoardRequested | TemplateCheckRequested
@@ -84,7 +84,7 @@ class Asker:
             UnavailableError: the request was not taken.
         """
         job = self._open_job(shop, request)
-        if job.body["status"] in _UNANSWERED:
+        if job.body["status"] in UNANSWERED:
             self._ports.bus.publish([encode(self._envelope(shop, request, correlation_id))])
         return job
 
@@ -117,7 +117,7 @@ class Asker:
             return
         if _of_an_earlier_asking(reply, job, to_ms(self._ports.clock.now())):
             return
-        if job.body["status"] in _UNANSWERED:
+        if job.body["status"] in UNANSWERED:
             body = {**job.body, **outcome(reply, job.body)}
             with suppress(ConflictError):  # the same reply was heard twice, and has been kept just now
                 self._ports.documents.put(JOBS, shop, reply.request_id, body, expect=job.version)
@@ -145,7 +145,7 @@ class Asker:
 
     def _renewed(self, known: Document, body: Mapping[str, Any]) -> Document:
         """Return a job that is asked for again: one without an answer has its time anew."""
-        if known.body["status"] not in _UNANSWERED:
+        if known.body["status"] not in UNANSWERED:
             return known
         with suppress(ConflictError):  # its reply, or the same question again, came just now
             return self._ports.documents.put(JOBS, known.shop, known.id, body, expect=known.version)

@@ -7,11 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from services.gateway.asking import JOBS, Asker
+from services.gateway.asking import JOBS, UNANSWERED, Asker
 from services.gateway.campaigns import PART, request_for, steered
 from services.gateway.outcomes import Outcome, keep
 from services.gateway.segments import filter_of, following
 from shared.clock import Clock, to_ms
+from shared.contracts.codec import digest
 from shared.contracts.requests import EXPIRED
 from shared.erasures import CAMPAIGN_LISTS, CAMPAIGNS, standing
 from shared.errors import ConflictError, TransientError
@@ -22,7 +23,7 @@ from shared.logs import logger
 from shared.metrics import CAMPAIGN_MEMBERS
 from shared.objects.port import Objects
 
-LEASE_MS = 10_000
+LEASE_MS, _PATIENCE_MS = 10_000, 30_000
 _ENDS = {"pausing": "paused", "cancelling": "cancelled"}
 _log = logger("gateway")
 
@@ -53,6 +54,7 @@ class Drive:
         self._held = self._put(campaign, {**campaign.body, "holder": holder, "held_until": self._until()})
         self._outcomes: dict[str, Outcome] = {}
         self._in_flight: dict[str, str] = {}  # user → request
+        self._sent: set[str] = set()  # by us, in this part
         self._todo: list[str] = []
         self._take(self._held.body["asking"])
 
@@ -96,10 +98,10 @@ class Drive:
     def _take(self, members: list[str]) -> None:
         """Begin a part; who is not known (or was erased since) is not written to."""
         known = set(self._ports.knowledge.among(self._shop, members, Filter()))
-        self._todo = [user for user in members if user in known]
+        self._todo, self._sent = [user for user in members if user in known], set()
         self._outcomes = {user: self._stranger(user) for user in members if user not in known}
         if self._held.body["status"] != "running":  # what a gateway that died had asked for is waited for
-            self._todo = [user for user in self._todo if not self._asked_before(user)]
+            self._todo = [user for user in self._todo if not self._asked_before(user, pending=False)]
 
     def _stranger(self, user: str) -> Outcome:
         """Return what becomes of somebody whom the graph does not know; who was erased is not named again."""
@@ -110,9 +112,11 @@ class Drive:
     def _erased(self, user: str) -> bool:
         return standing(self._shop, user, self._ports.history).step > 0
 
-    def _asked_before(self, user: str) -> bool:
+    def _asked_before(self, user: str, *, pending: bool) -> bool:
+        """Wait for the answer to what was asked for already (only if it is pending, if so wanted); say if it was."""
         request = request_for(self._held.body, user)
-        if self._ports.history.get(JOBS, self._shop, request.request_id) is None:
+        job = self._ports.history.get(JOBS, self._shop, request.request_id)
+        if job is None or job.body["digest"] != digest(request) or (pending and job.body["status"] != "pending"):
             return False
         self._in_flight[user] = request.request_id
         return True
@@ -122,20 +126,29 @@ class Drive:
         if self._erased(user) and not self._ports.knowledge.among(self._shop, [user], Filter()):
             self._outcomes[user] = self._stranger(user)
             return 0
+        if not self._asked_before(user, pending=True) and not self._send(user):
+            return 0
+        self._hear(user)
+        return int(user in self._in_flight)
+
+    def _send(self, user: str) -> bool:
         request = request_for(self._held.body, user)
         try:
             self._ports.asker.send(self._shop, request, self.id)
         except ConflictError:
             self._outcomes[user] = Outcome(user, "skipped", "asked-otherwise", request.request_id)
-            return 0
+            return False
         self._in_flight[user] = request.request_id
-        self._hear(user)
-        return int(user in self._in_flight)
+        self._sent.add(user)
+        return True
 
     def _hear(self, user: str) -> None:
-        id = self._in_flight[user]
+        """Hear what became of a member; whom a gateway that died asked for, perhaps in vain, is asked for again."""
+        id, now = self._in_flight[user], to_ms(self._ports.clock.now())
         job = self._ports.history.get(JOBS, self._shop, id)
-        outcome = _outcome(user, id, job.body if job else None, to_ms(self._ports.clock.now()))
+        if job and user not in self._sent and job.body["status"] in UNANSWERED and now - job.updated_at > _PATIENCE_MS:
+            self._send(user)
+        outcome = _outcome(user, id, job.body if job else None, now)
         if outcome is not None:
             self._outcomes[user] = outcome
             del self._in_flight[user]

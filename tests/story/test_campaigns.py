@@ -48,11 +48,11 @@ def result(gateway, where: str) -> dict[str, dict]:
 
 
 def published(gateway, topic: str, campaign_of: set[str]) -> Counter[str]:
-    """Count the distinct emails (or how often they were asked for) of these users."""
+    """Count the distinct emails, or requests for some, of these users: what came twice under one id is one."""
     bus = gateway.engines.bus
     records = [each for end in bus.ends(topic) for each in bus.read(end.topic, end.partition, 0, 10_000)]
-    events = [decode(each.message).data for each in records]
-    return Counter(event.user_id for event in events if getattr(event, "user_id", None) in campaign_of)
+    events = {envelope.id: envelope.data for envelope in (decode(each.message) for each in records)}
+    return Counter(event.user_id for event in events.values() if getattr(event, "user_id", None) in campaign_of)
 
 
 def test_a_listed_segment_gets_its_emails_once_and_strangers_none(served):
