@@ -81,14 +81,14 @@ class Driver:
                 drive.let_go()
                 return
         except LostError:
-            _log.info("campaign.lost", campaign=drive.id)
+            _log.info("campaign.lost", correlation_id=drive.id)
             return
         except ConflictError:  # somebody else changed it just now: the next step sees how
             pass
         except TransientError as error:
-            _log.warning("campaign.waits", campaign=drive.id, error=type(error).__name__)
+            _log.warning("campaign.waits", correlation_id=drive.id, error=type(error).__name__)
             return
         except Exception:  # noqa: BLE001 (one campaign must not end the driving of all others)
-            _log.exception("campaign.failed", campaign=drive.id)
+            _log.exception("campaign.failed", correlation_id=drive.id)
             return
         self._drives.append(drive)

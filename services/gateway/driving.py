@@ -176,7 +176,7 @@ class Drive:
         self._put(self._held, {**steered(body, status), **finished, "holder": None, "held_until": 0})
         if over:
             self._ports.history.delete(CAMPAIGN_LISTS, self._shop, self.id)
-        _log.info("campaign.ended" if over else "campaign.paused", campaign=self.id, status=status)
+        _log.info("campaign.ended" if over else "campaign.paused", correlation_id=self.id, status=status)
         return False
 
     def _following(self) -> tuple[list[str], int | str | None]:
