@@ -1,5 +1,7 @@
 """Users, products and the graph over HTTP, with the real services behind the real bus."""
 
+import time
+
 import pytest
 
 
@@ -19,6 +21,18 @@ def test_a_user_is_shown_with_what_they_bought(served):
     assert ["order-ann"] == [each["id"] for each in served.get("/v1/users/ann/purchases").json["items"]]
     for path in ("interests", "timeline", "recommendations", "similar"):
         assert 200 == served.get(f"/v1/users/ann/{path}").status_code, path
+
+
+def test_a_purchase_changes_its_buyers_own_lists_within_two_seconds(served):
+    before = served.get("/v1/users/fay/recommendations").json
+    assert [] == before["buy_again"]
+    served.buy("fay", "bread", "quince", id="o-fay")
+    started = time.monotonic()
+    served.eventually(lambda: len(served.get("/v1/users/fay/recommendations").json["buy_again"]) == 2)
+    assert time.monotonic() - started < 2
+    after = served.get("/v1/users/fay/recommendations").json
+    assert {"bread", "quince"} == {item["product_id"] for item in after["buy_again"]}
+    assert not {"bread", "quince"} & {item["product_id"] for item in after["discover"]}
 
 
 def test_a_list_is_followed_by_its_links_and_ends(served):
