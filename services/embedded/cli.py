@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from services.embedded.commands import bench, deadletters, exporting, files, graph, keys, making, serving, topics
+from services.embedded.commands import audit, bench, deadletters, exporting, files, graph, keys, making, serving, topics
 from shared.errors import UnavailableError
 from shared.process import complain
 
@@ -21,7 +21,7 @@ app = typer.Typer(
     "Start with `tastegraph demo`, or: `tastegraph serve`, `tastegraph keys create --shop my-shop --scope admin`, "
     "`tastegraph import --shop my-shop purchases.ndjson`, `tastegraph email --shop my-shop --user U --out mail`.",
 )
-for part in (serving, files, making, bench):
+for part in (serving, files, making, audit, bench):
     app.add_typer(part.app)
 GROUPS = {"export": exporting, "graph": graph, "keys": keys, "deadletters": deadletters, "topics": topics}
 for name, group in GROUPS.items():

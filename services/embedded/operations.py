@@ -86,6 +86,18 @@ def _audit_all(runtime: Runtime, action: audit.Action) -> None:
     audit.note_for_all(history, runtime.engines.clock, history.shops(), audit.CLI, action)
 
 
+def audit_list(runtime: Runtime, arguments: Arguments) -> Lines:
+    """List who did what in a shop, newest first."""
+    token, left = "", int(arguments["limit"])
+    while left > 0:
+        page = audit.trail(runtime.engines.history, arguments["shop"], page_token=token, page_size=min(left, 100))
+        for each in page.items:
+            yield {"result": {"id": each.id, **each.body}}
+        left, token = left - len(page.items), page.next_token
+        if not token:
+            return
+
+
 def import_file(runtime: Runtime, arguments: Arguments) -> Lines:
     """Take a file in, through the same intake as HTTP."""
     yield from run_import(
@@ -234,6 +246,7 @@ OPERATIONS: dict[str, Operation] = {
     "keys.create": keys_create,
     "keys.rotate": keys_rotate,
     "keys.list": keys_list,
+    "audit": audit_list,
     "keys.revoke": keys_revoke,
     "import": import_file,
     "refresh": refresh,

@@ -132,6 +132,19 @@ def test_a_new_key_stands_alone_on_stdout_and_no_list_shows_it(tmp_path):
     assert key not in listed
 
 
+def test_a_key_is_rotated_and_all_that_was_done_to_keys_is_in_the_trail(tmp_path):
+    words = ("--data", tmp_path / "data")
+    ends = ("--name", "front", "--expires", "2099-01-01T00:00:00Z")
+    old = run("keys", "create", *words, "--shop", "s", "--scope", "graph:read", *ends).stdout.split("_")[2]
+    (new,) = run("keys", "rotate", old, *words).stdout.split()
+    newest, replaced = (json.loads(line) for line in run("keys", "list", *words).stdout.splitlines())
+    assert (new.split("_")[2], old, "front") == (newest["id"], newest["replaces"], newest["name"])
+    assert replaced["expires_at"] < newest["expires_at"]
+    trail = [json.loads(line) for line in run("audit", *words, "--shop", "s").stdout.splitlines()]
+    assert [("key.rotated", old), ("key.created", old)] == [(each["action"], each["target"]) for each in trail]
+    assert {"command line"} == {each["actor"] for each in trail}
+
+
 def test_recommend_gives_a_line_of_json_for_each_user(loaded, tmp_path):
     data, _, _ = loaded
     users = tmp_path / "users.txt"
