@@ -11,7 +11,7 @@ from shared.clock import from_ms
 from shared.contracts.requests import EXPIRED
 from shared.errors import InvalidInputError, Violation
 from shared.history.port import Conflict, Document, Entry
-from shared.knowledge.insight import Interest, Neighbourhood, Product, Profile
+from shared.knowledge.insight import Interest, Product, Profile
 from shared.knowledge.names import tidy
 from shared.knowledge.recommend import Recommendation
 from shared.web import strictjson
@@ -97,12 +97,6 @@ def entry(one: Entry) -> dict[str, Any]:
         "titles": [tidy(str(line.get("name") or line["product_id"])) for line in lines],
         "data": data,
     }
-
-
-def neighbourhood(one: Neighbourhood) -> dict[str, Any]:
-    """Return a piece of the graph as JSON; people are called as the shop calls them."""
-    nodes = [{**asdict(node), "title": node.name if node.kind == "user" else tidy(node.name)} for node in one.nodes]
-    return {"nodes": nodes, "edges": [asdict(edge) for edge in one.edges], "truncated": one.truncated}
 
 
 def recommendation(one: Recommendation, *, known: bool) -> dict[str, Any]:

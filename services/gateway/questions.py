@@ -86,6 +86,19 @@ class Around(Asked):
     limit: int = Field(60, ge=1, le=300, description="nodes at most")
 
 
+class Between(Asked):
+    """Which two nodes of the graph."""
+
+    kind: Literal["user", "product", "interest"] = Field("user", description="of the node where ways begin")
+    id: Id = Field(description="of the node where ways begin", examples=["ann"])
+    to_kind: Literal["user", "product", "interest"] = Field("user", description="of the node where ways end")
+    to_id: Id = Field(description="of the node where ways end", examples=["bob"])
+    longest: int = Field(4, ge=1, le=6, description="steps at most")
+    kinds: Annotated[tuple[Text, ...], BeforeValidator(_words), WithJsonSchema(_LISTED)] = Field(
+        default_factory=tuple, description="of edges to go along, comma-separated; none: all"
+    )
+
+
 class Counted(Asked):
     """What to count."""
 

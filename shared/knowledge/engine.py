@@ -6,14 +6,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from shared.errors import UnavailableError
+
+
+class CutShortError(UnavailableError):
+    """A statement took longer than it may."""
+
 
 class Engine(Protocol):
     """Runs named statements (see `statements`). Thread-safe; one write transaction at a time."""
 
-    def run(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    def run(
+        self, name: str, parameters: Mapping[str, Any] | None = None, *, within: float | None = None
+    ) -> list[dict[str, Any]]:
         """Run a statement and return its rows: in this thread's transaction if there is one, else on its own.
 
         Raises:
+            CutShortError: it took longer than `within` seconds (only outside of transactions).
             UnavailableError: the engine does not answer.
         """
 

@@ -16,6 +16,7 @@ import ladybug
 
 from shared.errors import TastegraphError, UnavailableError
 from shared.knowledge.dialect import Step, step_of
+from shared.knowledge.engine import CutShortError
 from shared.knowledge.tables import DERIVED, EDGES, NODES, TABLES, DerivedTable, Table
 
 FORMAT = 3
@@ -27,6 +28,8 @@ _ATTEMPTS = 2
 # Bringing the log into the file holds everyone up (seconds, measured while neighbours are refreshed): do it seldom.
 _CHECKPOINT_BYTES = 64 << 20
 _ARROW_ROWS = 50_000
+USED_UP = "buffer pool is full"  # the engine keeps what it changed in memory, and does not give all of it back
+_INTERRUPTED = "Interrupted"
 _DEFECTS = ("Binder exception", "Parser exception", "Catalog exception")
 
 
@@ -146,6 +149,24 @@ class Generation:
             return ladybug.Connection(self._database)
 
 
+@contextlib.contextmanager
+def limited(connection: Any, seconds: float) -> Iterator[None]:
+    """Interrupt what a connection runs meanwhile after so many seconds, or when it has used up the memory.
+
+    Raises:
+        CutShortError: it was interrupted.
+    """
+    connection.set_query_timeout(max(1, int(seconds * 1000)))
+    try:
+        yield
+    except UnavailableError as error:
+        if USED_UP in str(error):
+            raise CutShortError("the graph engine took too much memory") from error
+        raise
+    finally:
+        connection.set_query_timeout(0)
+
+
 def execute(connection: Any, text: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     """Run a statement and return its rows.
 
@@ -169,6 +190,8 @@ def stream(connection: Any, text: str, parameters: Mapping[str, Any] | None = No
     except RuntimeError as error:
         if str(error).startswith(_DEFECTS):
             raise  # the statement is wrong, and would be again
+        if str(error).startswith(_INTERRUPTED):
+            raise CutShortError("the graph engine took too long") from error
         raise UnavailableError(f"the graph engine: {str(error)[:300]}") from error
 
 

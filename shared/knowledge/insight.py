@@ -200,6 +200,14 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
+class Alike:
+    """Similar users or products, the most similar first; `partial`: there was no time for what they share."""
+
+    neighbours: tuple[Neighbour, ...]
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A node of a drawn neighbourhood: `kind` is user, product or interest."""
 
@@ -222,11 +230,33 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """A bounded piece of the graph around one node; `truncated` says that a bound cut it."""
+    """A bounded piece of the graph around one node; `truncated`: a bound cut it, `partial`: there was no more time."""
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     truncated: bool
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way from a node to another: its nodes in order, and the edge from each to the next, with words for it."""
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How two nodes are connected: the shortest ways, the strongest first; none when they are too far apart.
+
+    `truncated`: nodes had more edges than were followed, `partial`: there was no more time; others may exist then.
+    """
+
+    ways: tuple[Way, ...]
+    truncated: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from shared.bus.port import Position
 from shared.errors import InvalidInputError, UnavailableError
 from shared.knowledge.bulk import arrow, fill
 from shared.knowledge.dialect import creation
-from shared.knowledge.generation import DamagedError, Generation, execute, stream, sync
+from shared.knowledge.generation import USED_UP, DamagedError, Generation, execute, limited, stream, sync
 from shared.knowledge.reading import Reading
 from shared.knowledge.rows import Digests, Row, RowKey, digest
 from shared.knowledge.statements import statements
@@ -28,7 +28,6 @@ T = TypeVar("T")
 _CURRENT = "CURRENT"
 _LOADING_MB = 512  # least buffer pool while filling in bulk: a copy of a million edges does not fit in half of it
 _MANIFEST = "manifest.json"
-_USED_UP = "buffer pool is full"  # the engine keeps what it changed in memory, and does not give all of it back
 
 
 class LadybugEngine:
@@ -42,9 +41,14 @@ class LadybugEngine:
         directory.mkdir(parents=True, exist_ok=True)
         self.current, self.reason = self._open()
 
-    def run(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    def run(
+        self, name: str, parameters: Mapping[str, Any] | None = None, *, within: float | None = None
+    ) -> list[dict[str, Any]]:
         """Run a statement and return its rows."""
-        return list(self.stream(name, parameters))
+        if within is None or getattr(self._in_transaction, "writer", None) is not None:
+            return list(self.stream(name, parameters))
+        with self._reader() as reader, limited(reader, within):
+            return execute(reader, statements()[name], parameters)
 
     def stream(self, name: str, parameters: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """Run a statement and yield its rows."""
@@ -111,7 +115,7 @@ class LadybugEngine:
             # After a failed statement the engine may have rolled back by itself.
             with contextlib.suppress(RuntimeError, UnavailableError):
                 execute(generation.writer, "ROLLBACK")
-            if generation is self.current and isinstance(error, UnavailableError) and _USED_UP in str(error):
+            if generation is self.current and isinstance(error, UnavailableError) and USED_UP in str(error):
                 generation.wear_out()
                 self.reason = "the graph engine's memory was used up"
             raise

@@ -8,8 +8,8 @@ from itertools import zip_longest
 from typing import Any
 
 from shared.errors import InvalidInputError
-from shared.knowledge.engine import Engine
 from shared.knowledge.insight import Edge, Neighbourhood, Node
+from shared.knowledge.patience import Patience
 from shared.knowledge.reading_facts import product_of
 from shared.knowledge.rows import uid
 
@@ -27,7 +27,7 @@ class Step:
     back: bool = False
 
 
-_STEPS: dict[str, Sequence[Step]] = {
+STEPS: dict[str, Sequence[Step]] = {
     "user": (
         Step("PURCHASED", "product", "from_user_purchased"),
         Step("INTERESTED_IN", "interest", "from_user_interested_in"),
@@ -46,7 +46,7 @@ _STEPS: dict[str, Sequence[Step]] = {
         Step("INTERESTED_IN", "user", "from_interest_interested_in", back=True),
     ),
 }
-EDGE_KINDS = frozenset(step.edge for steps in _STEPS.values() for step in steps)
+EDGE_KINDS = frozenset(step.edge for steps in STEPS.values() for step in steps)
 
 
 @dataclass(slots=True)
@@ -62,13 +62,13 @@ class _Drawing:
             if len(self.nodes) >= room:
                 self.truncated = True
                 return
-            self.nodes[row["far"]] = Node(row["far"], step.far, row["id"], _name(step.far, row), depth)
+            self.nodes[row["far"]] = Node(row["far"], step.far, row["id"], name_of(step.far, row), depth)
         source, target = (row["far"], row["near"]) if step.back else (row["near"], row["far"])
         self.edges.setdefault((source, target, step.edge), Edge(source, target, step.edge, float(row["weight"])))
 
 
 def draw(
-    engine: Engine, shop: str, root: tuple[str, str, str], *, depth: int, kinds: Sequence[str], limit: int
+    patience: Patience, shop: str, root: tuple[str, str, str], *, depth: int, kinds: Sequence[str], limit: int
 ) -> Neighbourhood:
     """Return the graph around a root (kind, id, name), as the port says.
 
@@ -86,31 +86,38 @@ def draw(
         before = len(drawing.nodes)
         # Each level may fill its share of what is left, so that the first does not leave the others without room.
         room = before + (limit - before) // (depth - level + 1)
-        _walk(engine, drawing, frontier, kinds, level, room)
+        _walk(patience, drawing, frontier, kinds, level, room)
         frontier = list(drawing.nodes)[before:]
-    return Neighbourhood(tuple(drawing.nodes.values()), tuple(drawing.edges.values()), drawing.truncated)
+    return Neighbourhood(
+        tuple(drawing.nodes.values()), tuple(drawing.edges.values()), drawing.truncated, patience.partial
+    )
 
 
 def check(kind: str, depth: int, kinds: Sequence[str], limit: int) -> None:
     """Raise InvalidInputError unless such a neighbourhood can be asked for."""
-    if kind not in _STEPS:
-        raise InvalidInputError(f"a neighbourhood is around one of {', '.join(sorted(_STEPS))}")
+    if kind not in STEPS:
+        raise InvalidInputError(f"a neighbourhood is around one of {', '.join(sorted(STEPS))}")
     if not 1 <= depth <= DEEPEST or not 1 <= limit <= MOST:
         raise InvalidInputError(f"depth goes from 1 to {DEEPEST}, limit from 1 to {MOST}")
+    check_kinds(kinds)
+
+
+def check_kinds(kinds: Sequence[str]) -> None:
+    """Raise InvalidInputError unless all of these are kinds of edges."""
     if unknown := set(kinds) - EDGE_KINDS:
         raise InvalidInputError(f"no such edges: {', '.join(sorted(unknown))}; there are {sorted(EDGE_KINDS)}")
 
 
 def _walk(
-    engine: Engine, drawing: _Drawing, frontier: Sequence[str], kinds: Sequence[str], level: int, room: int
+    patience: Patience, drawing: _Drawing, frontier: Sequence[str], kinds: Sequence[str], level: int, room: int
 ) -> None:
     # From one node at a time: an engine that is given a list of them may scan every edge of the kind.
     bound = 2 * max(1, drawing.limit // min(len(frontier), _WIDEST))
     found = []
     for near in frontier[:_WIDEST]:
-        for step in _STEPS[drawing.nodes[near].kind]:
+        for step in STEPS[drawing.nodes[near].kind]:
             if not kinds or step.edge in kinds:
-                rows = engine.run(step.statement, {"uid": near, "limit": bound + 1})
+                rows = patience.ask(step.statement, {"uid": near, "limit": bound + 1})
                 drawing.truncated |= len(rows) > bound
                 found.append([(step, {**row, "near": near}) for row in rows[:bound]])
     drawing.truncated |= len(frontier) > _WIDEST
@@ -123,7 +130,8 @@ def _in_turn(found: Sequence[Sequence[tuple[Step, dict[str, Any]]]]) -> Iterator
     return (one for turn in zip_longest(*found) for one in turn if one is not None)
 
 
-def _name(kind: str, row: dict[str, Any]) -> str:
+def name_of(kind: str, row: dict[str, Any]) -> str:
+    """Return what a node is called, from a row about it."""
     if kind != "product":
         return str(row["name"] or row["id"])
     return product_of({"id": row["id"], "facts": row["name"], "popular": 0}).title

@@ -13,6 +13,7 @@ import neo4j
 from neo4j.exceptions import ConstraintError, DriverError, IncompleteCommit, Neo4jError, TransientError
 
 from shared.errors import OutcomeUnknownError, UnavailableError, UsageError
+from shared.knowledge.engine import CutShortError
 
 _OPTIONS: dict[str, Any] = {
     "connection_acquisition_timeout": 5.0,
@@ -25,6 +26,7 @@ _OPTIONS: dict[str, Any] = {
 T = TypeVar("T")
 _DATABASE = "neo4j"
 _MADE_MEANWHILE = "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists"  # by a process that began with us
+_TIMED_OUT = "Neo.ClientError.Transaction.TransactionTimedOut"
 _DEFECTS = ("Neo.ClientError.Statement.",)
 
 
@@ -39,16 +41,22 @@ def answering() -> Iterator[None]:
         yield
     except IncompleteCommit as error:
         raise OutcomeUnknownError("Neo4j went away while committing") from error
-    except (TransientError, ConstraintError) as error:
-        raise ContendedError(f"Neo4j: {error.code}") from error
     except Neo4jError as error:
-        if error.code == _MADE_MEANWHILE:
-            raise ContendedError(f"Neo4j: {error.code}") from error
-        if (error.code or "").startswith(_DEFECTS):
+        if (ours := _ours(error)) is None:
             raise
-        raise UnavailableError(f"Neo4j: {error.code}") from error
+        raise ours from error
     except (DriverError, OSError) as error:
         raise UnavailableError(f"Neo4j does not answer: {type(error).__name__}") from error
+
+
+def _ours(error: Neo4jError) -> UnavailableError | None:
+    """Return our word for what Neo4j says; a statement that is wrong has none."""
+    code = error.code or ""
+    if code.startswith(_TIMED_OUT):
+        return CutShortError("Neo4j took too long")
+    if isinstance(error, TransientError | ConstraintError) or code == _MADE_MEANWHILE:
+        return ContendedError(f"Neo4j: {code}")
+    return None if code.startswith(_DEFECTS) else UnavailableError(f"Neo4j: {code}")
 
 
 class Connection:

@@ -43,17 +43,22 @@ class Neo4jEngine:
         self._pointer: Pointer | None = None
         self._looked_at = 0.0
 
-    def run(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    def run(
+        self, name: str, parameters: Mapping[str, Any] | None = None, *, within: float | None = None
+    ) -> list[dict[str, Any]]:
         """Run a statement and return its rows: in this thread's transaction if there is one, else on its own."""
-        return list(self.stream(name, parameters))
+        return list(self.stream(name, parameters, within))
 
-    def stream(self, name: str, parameters: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    def stream(
+        self, name: str, parameters: Mapping[str, Any] | None = None, within: float | None = None
+    ) -> Iterator[dict[str, Any]]:
         """Run a statement and yield its rows."""
         transaction = getattr(self._local, "transaction", None)
         if transaction is None:
             text = text_of(name, self._generation())
             with self.connection.session(writes=False) as session:
-                yield from map(dict, session.run(_query(text, _READ_SECONDS), dict(parameters or {})))
+                query = _query(text, _READ_SECONDS if within is None else within)
+                yield from map(dict, session.run(query, dict(parameters or {})))
             return
         with answering():
             yield from map(dict, transaction.run(text_of(name, self._local.generation), dict(parameters or {})))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from shared.knowledge.hindsight import Hindsight
-    from shared.knowledge.insight import Fitted, Insight, Neighbour, Neighbourhood, Parameters, Product, Profile
+    from shared.knowledge.insight import Alike, Fitted, Insight, Neighbourhood, Parameters, Product, Profile, Ways
     from shared.knowledge.near import Near
     from shared.knowledge.projection import Delta, Row, RowKey
     from shared.knowledge.segments import Filter
@@ -57,10 +57,10 @@ class KnowledgeReader(Protocol):
     def product(self, shop: str, product_id: str) -> Product | None:
         """Return a product, or none."""
 
-    def similar_users(self, shop: str, user_id: str, limit: int = 20) -> list[Neighbour]:
-        """Return the most similar users with what they share; empty when unknown or not yet refreshed."""
+    def similar_users(self, shop: str, user_id: str, limit: int = 20) -> Alike:
+        """Return the most similar users with what they share; none when unknown or not yet refreshed."""
 
-    def similar_products(self, shop: str, product_id: str, limit: int = 20) -> list[Neighbour]:
+    def similar_products(self, shop: str, product_id: str, limit: int = 20) -> Alike:
         """Return products bought by the same people, with why."""
 
     def neighbourhood(
@@ -75,7 +75,15 @@ class KnowledgeReader(Protocol):
     ) -> Neighbourhood | None:
         """Return the graph around a user, product or interest: depth ≤ 3, at most `limit` ≤ 300 nodes; none if unknown.
 
-        `kinds` keeps only these edge kinds (all when empty).
+        `kinds` keeps only these edge kinds (all when empty). What takes too long is left out, and `partial` says so.
+        """
+
+    def ways(
+        self, shop: str, one: tuple[str, str], other: tuple[str, str], *, kinds: Sequence[str] = (), longest: int = 4
+    ) -> Ways | None:
+        """Return how two nodes (kind, id) are connected: the shortest ways, at most 10, of up to `longest` ≤ 6 steps.
+
+        `kinds` as for `neighbourhood`; none if one of the two is unknown.
         """
 
     def users(self, shop: str, *, after: str = "", limit: int = 50) -> list[str]:

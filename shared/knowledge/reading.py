@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
+from shared.knowledge import paths
 from shared.knowledge.engine import Engine
 from shared.knowledge.hindsight import Hindsight
-from shared.knowledge.insight import Fitted, Insight, Neighbour, Neighbourhood, Product, Profile
+from shared.knowledge.insight import Alike, Fitted, Insight, Neighbour, Neighbourhood, Product, Profile, Ways
 from shared.knowledge.near import Near
 from shared.knowledge.neighbourhoods import check, draw
+from shared.knowledge.patience import SECONDS, Patience
 from shared.knowledge.reading_facts import FOREVER, Horizon, Record, product_of, traits
 from shared.knowledge.reading_insight import insight_of, interests_of, matches_of, shop_of, user_of
 from shared.knowledge.rows import uid
@@ -26,6 +28,7 @@ class Reading:
     """Reads through `engine`; every answer is bounded, in a fixed order, and of one shop."""
 
     engine: Engine
+    patience: float = SECONDS  # that a question about the graph may take
 
     def insight(
         self,
@@ -80,27 +83,29 @@ class Reading:
         found = self.engine.run("the_product", {"uid": uid("product", shop, product_id)})
         return product_of(found[0]) if found else None
 
-    def similar_users(self, shop: str, user_id: str, limit: int = 20) -> list[Neighbour]:
+    def similar_users(self, shop: str, user_id: str, limit: int = 20) -> Alike:
         """Return the most similar users, at most 50, with products that both bought."""
-        start = uid("user", shop, user_id)
-        rows = self.engine.run("like_user", {"uid": start, "limit": _clamp(limit, _MOST_NEIGHBOURS)})
-        shared = self._in_common(shop, start, [row["uid"] for row in rows])
-        return [
+        start, patience = uid("user", shop, user_id), Patience(self.engine, self.patience)
+        rows = patience.ask("like_user", {"uid": start, "limit": _clamp(limit, _MOST_NEIGHBOURS)})
+        shared = _in_common(patience, shop, start, [row["uid"] for row in rows])
+        found = (
             Neighbour(row["id"], row["id"], _unit(row["score"]), row["support"], shared.get(row["id"], ()))
             for row in rows
-        ]
+        )
+        return Alike(tuple(found), patience.partial)
 
-    def similar_products(self, shop: str, product_id: str, limit: int = 20) -> list[Neighbour]:
+    def similar_products(self, shop: str, product_id: str, limit: int = 20) -> Alike:
         """Return products bought by the same people, at most 50, with the categories that both are in."""
-        one = self.product(shop, product_id)
+        one, patience = self.product(shop, product_id), Patience(self.engine, self.patience)
         if one is None:
-            return []
+            return Alike(())
         parameters = {"uid": uid("product", shop, product_id), "limit": _clamp(limit, _MOST_NEIGHBOURS)}
-        found = [(row, product_of(row)) for row in self.engine.run("like_product", parameters)]
-        return [
+        rows = [(row, product_of(row)) for row in patience.ask("like_product", parameters)]
+        found = (
             Neighbour(other.product_id, other.title, _unit(row["score"]), row["support"], _shared_path(one, other))
-            for row, other in found
-        ]
+            for row, other in rows
+        )
+        return Alike(tuple(found), patience.partial)
 
     def neighbourhood(
         self, shop: str, kind: str, id: str, *, depth: int = 2, kinds: Sequence[str] = (), limit: int = 60
@@ -114,7 +119,23 @@ class Reading:
         name = self._name(shop, kind, id)
         if name is None:
             return None
-        return draw(self.engine, shop, (kind, id, name), depth=depth, kinds=kinds, limit=limit)
+        return draw(Patience(self.engine, self.patience), shop, (kind, id, name), depth=depth, kinds=kinds, limit=limit)
+
+    def ways(
+        self, shop: str, one: tuple[str, str], other: tuple[str, str], *, kinds: Sequence[str] = (), longest: int = 4
+    ) -> Ways | None:
+        """Return how two nodes (kind, id) are connected, or none if one is unknown.
+
+        Raises:
+            InvalidInputError: a kind or the length is out of range, or both are the same node.
+        """
+        paths.check((one, other), kinds, longest)
+        roots = [(*end, name) for end in (one, other) if (name := self._name(shop, *end)) is not None]
+        if len(roots) < 2:  # noqa: PLR2004 (a way has two ends)
+            return None
+        return paths.connect(
+            Patience(self.engine, self.patience), shop, (roots[0], roots[1]), kinds=kinds, longest=longest
+        )
 
     def users(self, shop: str, *, after: str = "", limit: int = 50) -> list[str]:
         """Return user ids in order, after one of them; at most 1,000."""
@@ -132,17 +153,18 @@ class Reading:
         found = self.engine.run(f"read_{kind}", {"uids": [uid(kind, shop, id)]})
         return (found[0].get("name") or id) if found else None
 
-    def _in_common(self, shop: str, start: str, others: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-        if not others:
-            return {}
-        shared: dict[str, list[str]] = defaultdict(list)
-        for row in self.engine.run("in_common", {"uid": start, "uids": list(others)}):
-            if len(shared[row["user"]]) < _SHARED:
-                shared[row["user"]].append(row["id"])
-        uids = sorted({uid("product", shop, product) for products in shared.values() for product in products})
-        rows = self.engine.run("the_products", {"uids": uids}) if uids else []
-        titles = {row["id"]: product_of(row).title for row in rows}
-        return {user: tuple(titles[one] for one in products if one in titles) for user, products in shared.items()}
+
+def _in_common(patience: Patience, shop: str, start: str, others: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    if not others:
+        return {}
+    shared: dict[str, list[str]] = defaultdict(list)
+    for row in patience.ask("in_common", {"uid": start, "uids": list(others)}):
+        if len(shared[row["user"]]) < _SHARED:
+            shared[row["user"]].append(row["id"])
+    uids = sorted({uid("product", shop, product) for products in shared.values() for product in products})
+    rows = patience.ask("the_products", {"uids": uids}) if uids else []
+    titles = {row["id"]: product_of(row).title for row in rows}
+    return {user: tuple(titles[one] for one in products if one in titles) for user, products in shared.items()}
 
 
 def _top_categories(bought: Sequence[Record]) -> tuple[tuple[str, float], ...]:

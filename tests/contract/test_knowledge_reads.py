@@ -266,7 +266,7 @@ def test_a_shop_sees_nothing_of_another_with_the_same_user_ids(knowledge):
     assert (other.traits, other.interests, other.candidates, other.refreshed_at) == ({}, (), (), 0)
     assert "hammer" not in {one.product.product_id for one in mine.bought} | set(paths(mine))
     assert (knowledge.users("s"), knowledge.users("other")) == (["ann", "bob"], ["ann"])
-    assert (knowledge.product("other", "milk"), knowledge.similar_users("other", "ann")) == (None, [])
+    assert (knowledge.product("other", "milk"), knowledge.similar_users("other", "ann").neighbours) == (None, ())
     assert len(knowledge.neighbourhood("other", "user", "ann", depth=3).nodes) == 4  # ann, hammer, Grocery, Dairy
 
 
@@ -311,17 +311,17 @@ def test_a_product_says_what_is_known_of_it(knowledge):
 
 
 def test_similar_users_come_with_what_both_bought(knowledge):
-    [bob] = knowledge.similar_users("s", "ann")
+    [bob] = knowledge.similar_users("s", "ann").neighbours
     assert (bob.id, bob.score, bob.support, bob.shared) == ("bob", 0.9, 2, ("Milk", "Bread"))
 
 
 def test_similar_products_come_strongest_first_without_what_repels(knowledge):
     found = knowledge.similar_products("s", "milk", limit=2)
-    assert [(one.id, one.score, one.shared) for one in found] == [
+    assert [(one.id, one.score, one.shared) for one in found.neighbours] == [
         ("gin", 0.9, ()),
         ("bread", 0.7, ("Grocery", "Dairy")),
     ]
-    assert knowledge.similar_products("s", "wine") == []
+    assert knowledge.similar_products("s", "wine").neighbours == ()
 
 
 def test_a_neighbourhood_joins_nodes_that_are_all_there(knowledge):

@@ -20,6 +20,7 @@ dbms.security.auth_enabled=true
 server.memory.pagecache.size=256m
 dbms.usage_report.enabled=false
 server.bolt.connection_keep_alive=2s
+db.transaction.monitor.check.interval=200ms
 """
 _OPENED = ("java.base/java.nio", "java.base/java.io", "java.base/sun.nio.ch", "java.base/java.lang")
 

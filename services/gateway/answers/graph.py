@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from pydantic import Field
 
-from services.gateway.answers.users import Page
+from services.gateway.answers.users import NO_TIME, Page
 from shared.web.contract import Shown
 
 
@@ -60,11 +60,28 @@ class Edge(Shown):
 
 
 class Neighbourhood(Shown):
-    """A bounded piece of the graph around one node; `truncated` says that a bound cut it."""
+    """A bounded piece of the graph around one node."""
 
     nodes: list[Node]
     edges: list[Edge]
-    truncated: bool = Field(examples=[False])
+    truncated: bool = Field(description="a bound cut it", examples=[False])
+    partial: bool = Field(description=NO_TIME, examples=[False])
+
+
+class Way(Shown):
+    """One way from a node to another: its nodes in order, the edges between them, and what each edge says."""
+
+    nodes: list[Node]
+    edges: list[Edge]
+    words: list[str] = Field(examples=[["ann bought Green Tea twice", "bob bought Green Tea once"]])
+
+
+class Ways(Shown):
+    """How two nodes are connected: the shortest ways, the strongest first; none if they are too far apart."""
+
+    items: list[Way]
+    truncated: bool = Field(description="some nodes had more edges than were followed", examples=[False])
+    partial: bool = Field(description=NO_TIME, examples=[False])
 
 
 class Trend(Shown):

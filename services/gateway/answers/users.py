@@ -11,6 +11,7 @@ from pydantic import Field
 from shared.web.contract import Shown
 
 _FOLLOWS = "asks for the next page; empty: that was all"
+NO_TIME = "two seconds were not enough: something is left out"
 _SINCE = ["2026-05-03T10:00:00+00:00"]
 
 
@@ -147,3 +148,4 @@ class Neighbours(Page):
     """Those most alike, first; all of them on one page."""
 
     items: list[Neighbour]
+    partial: bool = Field(default=False, description=NO_TIME, examples=[False])

@@ -7,7 +7,7 @@ from typing import Any
 
 from apiflask import APIBlueprint
 
-from services.gateway import model, questions
+from services.gateway import graphs, model, questions
 from services.gateway.answers import graph as shown
 from services.gateway.answers.users import Neighbours
 from services.gateway.ports import GatewayPorts
@@ -24,6 +24,7 @@ def blueprint(ports: GatewayPorts) -> APIBlueprint:
     routes = APIBlueprint("graph", __name__, tag="Graph")
     _products(routes, ports)
     _neighbourhood(routes, ports)
+    _path(routes, ports)
     _trends(routes, ports)
     return routes
 
@@ -46,7 +47,7 @@ def _products(routes: APIBlueprint, ports: GatewayPorts) -> None:
         """List products bought by the same people, and what they share."""
         shop, asked = principal().shop, query_of(questions.Likeness)
         _known(ports, shop, product_id)
-        return {"items": ports.knowledge.similar_products(shop, product_id, asked.limit)}
+        return graphs.alike(ports.knowledge.similar_products(shop, product_id, asked.limit))
 
 
 def _known(ports: GatewayPorts, shop: str, product_id: str) -> Product:
@@ -68,7 +69,21 @@ def _neighbourhood(routes: APIBlueprint, ports: GatewayPorts) -> None:
         )
         if found is None:
             raise NotFoundError("there is no such node")
-        return model.neighbourhood(found)
+        return graphs.neighbourhood(found)
+
+
+def _path(routes: APIBlueprint, ports: GatewayPorts) -> None:
+    @routes.get("/v1/graph/path")
+    @requires("graph:read")
+    @describes({200: shown.Ways}, query=questions.Between, errors=(404,))
+    def path() -> Any:
+        """Show how two nodes are connected: the shortest ways between them, each step in words."""
+        asked = query_of(questions.Between)
+        ends = (asked.kind, asked.id), (asked.to_kind, asked.to_id)
+        found = ports.knowledge.ways(principal().shop, *ends, kinds=list(asked.kinds), longest=asked.longest)
+        if found is None:
+            raise NotFoundError("there is no such node at one of the ends")
+        return graphs.ways(found)
 
 
 def _trends(routes: APIBlueprint, ports: GatewayPorts) -> None:

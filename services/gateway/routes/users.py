@@ -7,7 +7,7 @@ from typing import Any
 
 from apiflask import APIBlueprint
 
-from services.gateway import model, questions
+from services.gateway import graphs, model, questions
 from services.gateway.answers import users as shown
 from services.gateway.interests import express
 from services.gateway.once import HEADER, idempotency_key, once, scoped
@@ -123,4 +123,4 @@ def _whereto(routes: APIBlueprint, ports: GatewayPorts) -> None:
         """List users with the same taste, and what they share."""
         shop, asked = principal().shop, query_of(questions.Likeness)
         ports.profile(shop, user_id)
-        return {"items": ports.knowledge.similar_users(shop, user_id, asked.limit)}
+        return graphs.alike(ports.knowledge.similar_users(shop, user_id, asked.limit))
