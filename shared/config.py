@@ -70,8 +70,14 @@ class Settings(BaseSettings):
     auth_failures_per_minute: int = Field(
         30, ge=0, le=100_000, description="Credentials that do not work, per address and per key id; 0: no limit."
     )
+    web_waiting: int = Field(
+        16, ge=0, le=1024, description="Requests of a process that may wait for a thread; more are refused at once."
+    )
     receive_seconds: float = Field(
         10.0, gt=0, le=300, description="Within this time a request must have come in, body and all, if run alone."
+    )
+    request_seconds: float = Field(
+        30.0, gt=0, le=120, description="Time that a request has in all; what it waits for gets what is left of it."
     )
     public_url: str = Field(
         "http://127.0.0.1:8080", description="How the outside reaches the gateway; links are made with it."

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from shared.breakers import Breakers
 from shared.clock import Clock, SystemClock
 from shared.errors import UsageError
 from shared.tracing import watched
@@ -38,6 +39,7 @@ class Engines:
     answers: Counters
     limiter: Limiter
     _closing: ExitStack
+    breakers: Breakers = field(default_factory=Breakers)
 
     def close(self) -> None:
         """Close every engine, the last opened first."""

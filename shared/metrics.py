@@ -38,6 +38,9 @@ REQUEST_TO_REPLY = Histogram(
 MADE = Counter("tastegraph_made_total", "Emails and boards made, by fallback (none: as asked).", ["kind", "fallback"])
 CAMPAIGN_MEMBERS = Counter("tastegraph_campaign_members_total", "Members dealt with.", ["makes", "outcome"])
 HTTP_REQUESTS = Histogram("tastegraph_http_request_seconds", "Time to answer.", ["route", "method", "status"])
+HTTP_REFUSED = Counter(
+    "tastegraph_http_refused_total", "Requests refused before any work, for too many were in work.", ["priority"]
+)
 REFRESH = Histogram(
     "tastegraph_refresh_seconds",
     "Time to refresh a shop's neighbours.",
@@ -55,6 +58,12 @@ ATTEMPTS_FAILED = Counter(
     ["by"],
 )
 KEY_USES_LOST = Counter("tastegraph_key_uses_lost_total", "Uses of API keys that could not be written down.")
+BREAKER_STATE = Gauge(
+    "tastegraph_breaker_state",
+    "Whether a dependency is asked: 0 yes (closed), 1 on trial (half-open), 2 no (open).",
+    ["dependency"],
+    multiprocess_mode="livemax",
+)
 SPANS_LOST = Counter("tastegraph_spans_lost_total", "Spans of traces that the collector did not take.")
 
 

@@ -23,6 +23,7 @@ from shared.config import Settings
 from shared.contracts.topics import COMMERCE
 from shared.engines import Engines, open_engines
 from shared.errors import DeadlineError
+from shared.protection import protected
 
 _SWITCH_SECONDS = 0.0005
 
@@ -44,6 +45,7 @@ class Runtime:
     settings: Settings
     ownership: Ownership
     engines: Engines
+    front: Engines  # the same, as what speaks HTTP asks them: behind breakers
     ingest: ingest.IngestService
     graph: graph.GraphService
     email: email.EmailService
@@ -94,15 +96,17 @@ def open_runtime(settings: Settings, command: str) -> Runtime:
         settings = settings.model_copy(update={"signing_key": _signing_key(settings)})
         engines = open_engines(settings)
         stack.callback(engines.close)
+        front = protected(engines)
         runtime = Runtime(
             settings,
             ownership,
             engines,
-            ingest.build(engines),
+            front,
+            ingest.build(front),
             graph.build(engines),
             email.build(engines),
             visionboard.build(engines),
-            gateway.build(engines),
+            gateway.build(front),
         )
         stack.pop_all()
         return runtime

@@ -39,7 +39,13 @@ def _serve(settings: Settings, then: Then | None) -> None:
     stopping = told_to_stop()
     runtime = open_runtime(settings, "serve")
     try:
-        app = create_app("Tastegraph", runtime.engines, blueprints(runtime), _needs(runtime) | ending(stopping))
+        app = create_app(
+            "Tastegraph",
+            runtime.front,
+            blueprints(runtime),
+            _needs(runtime) | ending(stopping),
+            runtime.front.breakers.states,
+        )
         server = HttpServer(app, settings)
         control = listen(runtime)
     except BaseException:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from shared.breakers import Breaker, Breakers, OpenError
 from shared.bus.dispatch import of_its_shop
 from shared.bus.hops import handled
 from shared.bus.port import Bus, Record
@@ -25,7 +26,8 @@ from shared.contracts.requests import (
     ReplyStatus,
     TemplateCheckRequested,
 )
-from shared.errors import ConflictError, InvalidInputError
+from shared.deadlines import within
+from shared.errors import ConflictError, DeadlineError, InvalidInputError
 from shared.history.port import Document, Documents
 from shared.logs import logger
 
@@ -50,8 +52,10 @@ class AskerPorts:
 class Asker:
     """Asks the services behind the bus. Thread-safe; a reply that nobody waits for any more is kept in its job."""
 
-    def __init__(self, ports: AskerPorts, wait_seconds: float) -> None:
-        self._ports, self._wait = ports, wait_seconds
+    def __init__(self, ports: AskerPorts, wait_seconds: float, breakers: Breakers, waiters: int = 8) -> None:
+        """Wait so long for a reply, and so many at once: threads that all wait would answer nobody else."""
+        self._ports, self._wait, self._breakers = ports, wait_seconds, breakers
+        self._waiters = threading.BoundedSemaphore(waiters)
         self.instance = uuid.uuid4().hex
         self._pending: dict[tuple[str, str], list[Future[Replied]]] = {}
         self._lock = threading.Lock()
@@ -70,9 +74,7 @@ class Asker:
             self._pending.setdefault(slot, []).append(future)
         try:
             self._ports.bus.publish([encode(self._envelope(shop, request, correlation_id))])
-            return future.result(self._wait)
-        except TimeoutError:
-            return None
+            return self._awaited(future, self._breakers.of(f"replies-{_KINDS[type(request)]}"))
         finally:
             self._forget(slot, future)
 
@@ -87,6 +89,23 @@ class Asker:
         if job.body["status"] in UNANSWERED:
             self._ports.bus.publish([encode(self._envelope(shop, request, correlation_id))])
         return job
+
+    def _awaited(self, future: Future[Replied], breaker: Breaker) -> Replied | None:
+        """Return the reply, or none: it takes longer than there is time, none came lately, or too many wait."""
+        if not self._waiters.acquire(blocking=False):
+            return None
+        try:
+            breaker.ask()
+            reply = future.result(within(self._wait))
+        except OpenError:
+            return future.result() if future.done() else None
+        except (TimeoutError, DeadlineError):
+            breaker.failed()
+            return None
+        finally:
+            self._waiters.release()
+        breaker.succeeded()
+        return reply
 
     def hear(self, record: Record) -> None:
         """Take a reply that somebody waits for in this process; of several gateways only one has the asker.

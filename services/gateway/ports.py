@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.gateway.asking import Asker
+from services.gateway.degrade import Copies
 from shared.auth import Principal
 from shared.bus.port import Bus
 from shared.clock import Clock
@@ -30,6 +31,7 @@ class GatewayPorts:
     counters: Counters
     environment: str
     user_token_seconds: int
+    copies: Copies
 
     def profile(self, shop: str, user_id: str) -> Profile:
         """Return a user of this shop.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from apiflask import APIBlueprint
 
 from services.gateway.asking import Asker, AskerPorts
+from services.gateway.degrade import Copies
 from services.gateway.driver import Driver
 from services.gateway.driving import DriverPorts
 from services.gateway.ports import GatewayPorts
@@ -71,7 +72,13 @@ def build(engines: Engines) -> GatewayService:
     key = engines.settings.signing_key
     if key is None:
         raise UsageError("TASTEGRAPH_SIGNING_KEY is needed: unsubscribe links are signed with it")
-    asker = Asker(AskerPorts(engines.bus, engines.history, engines.clock), engines.settings.reply_wait_seconds)
+    settings = engines.settings
+    asker = Asker(
+        AskerPorts(engines.bus, engines.history, engines.clock),
+        settings.reply_wait_seconds,
+        engines.breakers,
+        max(1, settings.web_threads // 2),
+    )
     ports = GatewayPorts(
         engines.knowledge,
         engines.history,
@@ -83,6 +90,7 @@ def build(engines: Engines) -> GatewayService:
         engines.answers,
         engines.settings.environment,
         engines.settings.user_token_seconds,
+        Copies(engines.answers, engines.history, engines.clock),
     )
     parts = (
         users,

@@ -24,8 +24,10 @@ from shared.listening import listening
 from shared.metrics import SHARED
 from shared.operations import door, operations
 from shared.process import LONGEST_STOP, Needs, Service, Work, ending
+from shared.protection import protected
 from shared.tracing import traced
 from shared.web.app import create_app
+from shared.web.connections import connections
 from shared.web.receiving import Application, Deadlines, taking_in
 from shared.web.roster import Roster
 from shared.web.worker import Voice, Worker, bounded
@@ -95,7 +97,7 @@ class Front(BaseApplication, Generic[W]):  # type: ignore[misc]
         Raises:
             UnavailableError: one is in use.
         """
-        self._name, self._title, self._build, self._needs, self._settings = name, title, build, needs, settings
+        self._name, self._title, self._build, self._needs, self.settings = name, title, build, needs, settings
         http = bounded(listening(settings.host, settings.port))
         self._url = f"http://{settings.host}:{http.getsockname()[1]}"
         self._operations = door(settings)
@@ -116,22 +118,22 @@ class Front(BaseApplication, Generic[W]):  # type: ignore[misc]
             "worker_exit": self._ended,
             "child_exit": self._left,
         }
-        for name, value in {**options(self._settings, self._http), **hooks}.items():
+        for name, value in {**options(self.settings, self._http), **hooks}.items():
             self.cfg.set(name, value)
 
     def load(self) -> Application:
         """Open a worker's engines and start its service."""
-        self._open.enter_context(traced(self._settings, self._name))
-        engines = open_engines(self._settings)
+        self._open.enter_context(traced(self.settings, self._name))
+        engines = protected(open_engines(self.settings))
         self._open.callback(engines.close)
         service = self._build(engines)
         ready = {**self._needs(engines, service), "workers": self._roster.missing, **ending(self.stopping)}
-        app = create_app(self._title, engines, service.blueprints, ready)
+        app = create_app(self._title, engines, service.blueprints, ready, engines.breakers.states)
         self._open.enter_context(operations(self._operations, {}, ready))
         service.start()
         self._open.callback(service.stop)
         self._open.enter_context(self._roster.attended(self._seat, service.unready))
-        return taking_in(app, self.deadlines, max(self._settings.max_bulk_body_bytes, self._settings.max_body_bytes))
+        return taking_in(app, self.deadlines, max(self.settings.max_bulk_body_bytes, self.settings.max_body_bytes))
 
     def _seated(self, arbiter: Any, worker: Any) -> None:
         worker.seat = self._roster.free({each.seat for each in arbiter.WORKERS.values()})
@@ -165,6 +167,7 @@ def options(settings: Settings, http: int) -> dict[str, Any]:
         "workers": workers(settings),
         "worker_class": Worker,
         "threads": settings.web_threads,
+        "worker_connections": connections(),
         "worker_tmp_dir": memory(),
         "timeout": _SILENT,
         "graceful_timeout": int(LONGEST_STOP) - 1,

@@ -27,12 +27,13 @@ from shared.web.caching import cached
 from shared.web.credentials import authenticator
 from shared.web.documentation import documentation
 from shared.web.guard import PUBLIC, guard, public, scopes_of
-from shared.web.health import Readiness, health
+from shared.web.health import Readiness, Standings, health
 from shared.web.openapi import complete
 from shared.web.origins import allow_origins
 from shared.web.packing import pack
 from shared.web.paths import keep_slashes
 from shared.web.problems import problem, problem_of
+from shared.web.timing import bound_in_time
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -59,7 +60,11 @@ class StrictJson(DefaultJSONProvider):
 
 
 def create_app(
-    title: str, engines: Engines, blueprints: Sequence[APIBlueprint], readiness: Mapping[str, Readiness]
+    title: str,
+    engines: Engines,
+    blueprints: Sequence[APIBlueprint],
+    readiness: Mapping[str, Readiness],
+    breakers: Standings = dict,
 ) -> APIFlask:
     """Return an app with these blueprints and all that every HTTP service needs around them."""
     app = APIFlask(__name__, title=title, version="1", spec_path="/openapi.json", docs_path=None, static_folder=None)  # type: ignore[arg-type]
@@ -69,13 +74,14 @@ def create_app(
     _see_behind_proxies(app, engines.settings.trusted_proxies)
     keep_slashes(app)
     _trace(app)
+    bound_in_time(app, engines.settings.request_seconds)
     _around_requests(app, engines.settings.max_body_bytes)
     allow_origins(app, engines.settings)
     pack(app)
     cached(app)
     guard(app, authenticator(engines))
     _errors(app)
-    for blueprint in (health(readiness), documentation(title), *blueprints):
+    for blueprint in (health(readiness, breakers), documentation(title), *blueprints):
         app.register_blueprint(blueprint)
     public(app.view_functions["openapi.spec"])  # APIFlask makes this view itself
     app.spec_processor(lambda spec: complete(app, spec))  # type: ignore[arg-type]

@@ -17,8 +17,12 @@ from shared.web.guard import public
 Readiness = Callable[[], str | None]
 
 
-def health(readiness: Mapping[str, Readiness]) -> APIBlueprint:
-    """Return the routes that operators and orchestrators ask."""
+# How each dependency stands, in a word.
+Standings = Callable[[], Mapping[str, str]]
+
+
+def health(readiness: Mapping[str, Readiness], breakers: Standings = dict) -> APIBlueprint:
+    """Return the routes that operators and orchestrators ask; what is degraded, and serves, is ready."""
     blueprint = APIBlueprint("health", __name__, enable_openapi=False)
 
     @blueprint.get("/livez")
@@ -33,6 +37,7 @@ def health(readiness: Mapping[str, Readiness]) -> APIBlueprint:
         body: dict[str, Any] = {"status": "not ready" if missing else "ready"}
         if "verbose" in request.args or missing:
             body["checks"] = {name: missing.get(name, "ok") for name in readiness}
+            body["breakers"] = breakers()
         return body, HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
 
     @blueprint.get("/metrics")

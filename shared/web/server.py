@@ -6,16 +6,21 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from apiflask import APIFlask
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
+from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.server import create_server
 
 from shared.config import Settings
 from shared.listening import listening
+from shared.metrics import HTTP_REFUSED
+from shared.web.admission import HEALTH_THREADS, Admission, Bounds, Priority, Ticket, priority_of
+from shared.web.connections import connections
 from shared.web.door import HANDSHAKE, bar
+from shared.web.refusal import too_many
 
 _DRAIN = 15.0  # seconds for the requests in hand; a bounded wait for a reply fits in
 _GRACE = 0.5  # an open connection may be about to send
@@ -26,11 +31,48 @@ _IDLE = 60  # seconds until a silent connection is closed
 class _Channel(HTTPChannel):  # type: ignore[misc]
     """A connection that ends with the answer in hand once its server drains."""
 
+    ticket: Ticket
+    requests: list[Any]
+
     def service(self) -> None:
-        """Answer one request."""
+        """Answer one request, and let the next one have the thread."""
+        ticket = self.ticket
         if self.server.draining:
             self.requests[0].headers["CONNECTION"] = "close"
-        super().service()
+        try:
+            super().service()
+        finally:
+            self.server.admission.done(ticket)
+            work(self.server)
+
+    def refuse(self) -> None:
+        """Say that the request is one too many, without a thread."""
+        request = self.requests[0]
+        asked = request.headers.get("CONNECTION", "").lower()
+        keep = request.version == "1.1" and asked != "close" and not self.server.draining
+        HTTP_REFUSED.labels(self.ticket.priority.name.lower()).inc()
+        with suppress(ClientDisconnected):
+            self.write_soon(too_many(keep=keep))
+        request.close()
+        self.requests = []
+        self.close_when_flushed = not keep
+
+
+def admit(channel: _Channel) -> None:
+    """Have a request answered, now or soon, or refuse it; called once all of it has come in."""
+    server, request = channel.server, channel.requests[0]
+    priority = priority_of(getattr(request, "command", ""), getattr(request, "path", ""))
+    channel.ticket = Ticket(priority, narrow=priority is Priority.ADMIN)
+    if server.admission.offer(channel, channel.ticket):
+        work(server)
+    else:
+        channel.refuse()
+
+
+def work(server: Any) -> None:
+    """Give threads to those who may have one now."""
+    while (channel := server.admission.next()) is not None:
+        server.task_dispatcher.add_task(channel)
 
 
 class HttpServer:
@@ -45,7 +87,9 @@ class HttpServer:
         self._server = create_server(
             app,
             sockets=[listening(settings.host, settings.port)],
-            threads=threads,
+            threads=threads + HEALTH_THREADS,
+            connection_limit=connections(),
+            asyncore_use_poll=True,  # select knows 1,024 descriptors only
             clear_untrusted_proxy_headers=not settings.trusted_proxies,
             channel_timeout=_IDLE,
             ident=None,
@@ -54,6 +98,8 @@ class HttpServer:
         )
         self._server.channel_class = _Channel
         self._server.draining = False
+        self._server.admission = Admission(Bounds(threads, settings.web_waiting))
+        self._server.add_task = admit
         self.url = f"http://{settings.host}:{self._server.effective_port}"
         self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import signal
 import socket
 import struct
@@ -15,13 +14,17 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 from gunicorn.http import errors
-from gunicorn.workers.gthread import ThreadWorker
 
 from shared.logs import logger
 from shared.web.door import HANDSHAKE, bar
+from shared.web.hearing import Hearing
+from shared.web.refusal import problem_bytes
 
 _WHEN_THE_PARENT_DIES = 1  # PR_SET_PDEATHSIG
-_SEND_SECONDS = 30  # so long one write waits for a client that does not read
+_SEND_SECONDS = 15  # so long one write waits for a client that does not read
+_SEND_BYTES = (
+    1 << 20
+)  # of an answer that the kernel keeps for such a client (it may allow less), so that no thread waits
 _log = logger("web")
 
 _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
@@ -33,7 +36,7 @@ _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
 )
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
+class Worker(Hearing):
     """Answers from threads; `app` is a `shared.web.alone.Front`."""
 
     seat = 0
@@ -43,16 +46,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if sys.platform.startswith("linux"):
             ctypes.CDLL(None).prctl(_WHEN_THE_PARENT_DIES, signal.SIGKILL)
         super().init_process()
-
-    def enqueue_req(self, conn: Any) -> None:
-        """Have a request received and answered by a thread."""
-        self.app.deadlines.begin(conn.sock)
-        super().enqueue_req(conn)
-
-    def finish_request(self, conn: Any, fs: Any) -> None:
-        """Keep a connection, or close it."""
-        self.app.deadlines.received(conn.sock)
-        super().finish_request(conn, fs)
 
     def notify(self) -> None:
         """Say that the worker is alive; called about once a second."""
@@ -92,22 +85,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         else:
             _log.info("request.refused", error=type(exc).__name__, status=int(status))
         with suppress(OSError):  # nobody waits for it any more
-            client.sendall(_problem(status))
-
-
-def _problem(status: HTTPStatus) -> bytes:
-    told = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": status.description}
-    body = json.dumps(told).encode()
-    head = (
-        f"HTTP/1.1 {int(status)} {status.phrase}\r\nConnection: close\r\n"
-        f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+            client.sendall(problem_bytes(status))
 
 
 def bounded(door: socket.socket) -> socket.socket:
     """Bound how long a write to any client of this door may wait; they inherit it."""
     door.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_SECONDS, 0))
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
     return door
 
 

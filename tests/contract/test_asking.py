@@ -9,6 +9,7 @@ import pytest
 
 from services.gateway.asking import JOBS, Asker, AskerPorts
 from services.gateway.wiring import GROUP
+from shared.breakers import Breakers
 from shared.bus.dispatch import each
 from shared.clock import SystemClock
 from shared.contracts.codec import encode
@@ -30,7 +31,7 @@ def gateways(bus, history):
     with ExitStack() as stopping:
 
         def start(wait=10.0):
-            asker = Asker(AskerPorts(bus, history, SystemClock()), wait)
+            asker = Asker(AskerPorts(bus, history, SystemClock()), wait, Breakers())
             handler = each(asker.on_reply, bus=bus, group=GROUP)
             subscriptions = [bus.subscribe(GROUP, [REPLIES], handler), bus.listen(REPLIES, asker.hear)]
             for one in subscriptions:

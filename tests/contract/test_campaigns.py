@@ -16,6 +16,7 @@ from services.gateway.driver import Driver
 from services.gateway.driving import DriverPorts
 from services.gateway.outcomes import lines
 from services.gateway.wiring import GROUP
+from shared.breakers import Breakers
 from shared.bus.dispatch import each
 from shared.bus.kafka import KafkaBus
 from shared.bus.kafka_cluster import cluster
@@ -72,7 +73,7 @@ def ports(request, tmp_path):
         bus, history, knowledge, objects = engines
         everybody = {("user", "s", user): Facts({}) for user in CROWD}
         knowledge.apply(everybody, [Position("log", "commerce.users.v1", 0, 0)])
-        asker = Asker(AskerPorts(bus, history, SystemClock()), 1)
+        asker = Asker(AskerPorts(bus, history, SystemClock()), 1, Breakers())
         closing.callback(bus.subscribe(GROUP, [REPLIES], each(asker.on_reply, bus=bus, group=GROUP)).stop)
         yield DriverPorts(knowledge, history, objects, SystemClock(), asker), bus
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from pydantic import Field
 
+from services.gateway.answers.degraded import Degradable
 from services.gateway.answers.users import NO_TIME, Page
 from shared.web.contract import Shown
 
@@ -19,7 +20,7 @@ class Price(Shown):
     source: str = Field(examples=["purchase"])
 
 
-class Product(Shown):
+class Product(Degradable):
     """What is known of a product now, and how its price moved, oldest first."""
 
     product_id: str = Field(examples=["tea"])
@@ -59,7 +60,7 @@ class Edge(Shown):
     weight: float = Field(examples=[1.0])
 
 
-class Neighbourhood(Shown):
+class Neighbourhood(Degradable):
     """A bounded piece of the graph around one node."""
 
     nodes: list[Node]

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
+from services.gateway.answers.degraded import Degradable
 from shared.web.contract import Shown
 
 _FOLLOWS = "asks for the next page; empty: that was all"
@@ -15,7 +16,7 @@ NO_TIME = "two seconds were not enough: something is left out"
 _SINCE = ["2026-05-03T10:00:00+00:00"]
 
 
-class Page(Shown):
+class Page(Degradable):
     """The base of every page of a list."""
 
     next_page_token: str = Field("", description=_FOLLOWS)
@@ -48,7 +49,7 @@ class Interest(Shown):
     matched: list[str] = Field(examples=[["Sports", "Cycling"]])
 
 
-class Profile(Shown):
+class Profile(Degradable):
     """A user at a glance."""
 
     user_id: str = Field(examples=["ann"])
@@ -121,7 +122,7 @@ class Offer(Shown):
     rules: list[str] = Field(description="ids of the shop's rules that boosted or pinned it", examples=[[]])
 
 
-class Recommendations(Shown):
+class Recommendations(Degradable):
     """What to offer a user. `known` is false where nothing is known of them: then these are popular products."""
 
     user_id: str = Field(examples=["ann"])

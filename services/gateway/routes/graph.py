@@ -10,6 +10,7 @@ from apiflask import APIBlueprint
 from services.gateway import graphs, model, questions
 from services.gateway.answers import graph as shown
 from services.gateway.answers.users import Neighbours
+from services.gateway.degrade import or_a_copy
 from services.gateway.ports import GatewayPorts
 from shared.errors import NotFoundError
 from shared.knowledge.insight import Product
@@ -32,6 +33,7 @@ def blueprint(ports: GatewayPorts) -> APIBlueprint:
 def _products(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.get("/v1/products/<id:product_id>")
     @requires("graph:read")
+    @or_a_copy(ports.copies)
     @describes({200: shown.Product}, errors=(404,), examples=_TEA)
     def product(product_id: str) -> Any:
         """Show a product and how its price moved."""
@@ -42,6 +44,7 @@ def _products(routes: APIBlueprint, ports: GatewayPorts) -> None:
 
     @routes.get("/v1/products/<id:product_id>/similar")
     @requires("graph:read")
+    @or_a_copy(ports.copies)
     @describes({200: Neighbours}, query=questions.Likeness, errors=(404,), examples=_TEA)
     def similar_products(product_id: str) -> Any:
         """List products bought by the same people, and what they share."""
@@ -60,6 +63,7 @@ def _known(ports: GatewayPorts, shop: str, product_id: str) -> Product:
 def _neighbourhood(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.get("/v1/graph/neighbourhood")
     @requires("graph:read")
+    @or_a_copy(ports.copies)
     @describes({200: shown.Neighbourhood}, query=questions.Around, errors=(404,))
     def neighbourhood() -> Any:
         """Show the graph around a node."""
@@ -89,6 +93,7 @@ def _path(routes: APIBlueprint, ports: GatewayPorts) -> None:
 def _trends(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.get("/v1/trends")
     @requires("trends:read")
+    @or_a_copy(ports.copies)
     @describes({200: shown.Trends}, query=questions.Counted, errors=(404,))
     def trends() -> Any:
         """Count by product, category, interest or in total, per day, week or month; of a shop or one user."""

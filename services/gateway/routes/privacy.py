@@ -79,6 +79,7 @@ def _erase(shop: str, user_id: str, ports: GatewayPorts) -> str:
         "expires_at": expires_at,
     }
     ports.history.put(JOBS, shop, id, job, expect=0)
+    ports.copies.forget(shop, user_id)
     try:
         ports.bus.publish([encode(Envelope(shop, id, user_id, now.isoformat(), event, correlation_id()))])
     except OutcomeUnknownError:

@@ -9,6 +9,7 @@ from apiflask import APIBlueprint
 
 from services.gateway import graphs, model, questions
 from services.gateway.answers import users as shown
+from services.gateway.degrade import or_a_copy
 from services.gateway.interests import express
 from services.gateway.once import HEADER, idempotency_key, once, scoped
 from services.gateway.paging import page, place_of, size, token_after
@@ -43,6 +44,7 @@ def blueprint(ports: GatewayPorts) -> APIBlueprint:
 def _who(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.get("/v1/users")
     @requires("profiles:read")
+    @or_a_copy(ports.copies)
     @describes({200: listed(shown.Users)}, query=questions.Paging)
     def list_users() -> Any:
         """List user ids in order."""
@@ -53,6 +55,7 @@ def _who(routes: APIBlueprint, ports: GatewayPorts) -> None:
 
     @routes.get("/v1/users/<id:user_id>")
     @requires("profiles:read", own=True)
+    @or_a_copy(ports.copies)
     @describes({200: shown.Profile}, errors=(404,), examples=ANN)
     def user(user_id: str) -> Any:
         """Show a user at a glance."""
@@ -62,6 +65,7 @@ def _who(routes: APIBlueprint, ports: GatewayPorts) -> None:
 def _interests(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.get("/v1/users/<id:user_id>/interests")
     @requires("profiles:read")
+    @or_a_copy(ports.copies)
     @describes({200: shown.Interests}, errors=(404,), examples=ANN)
     def user_interests(user_id: str) -> Any:
         """List a user's interests, strongest first."""
@@ -84,6 +88,7 @@ def _interests(routes: APIBlueprint, ports: GatewayPorts) -> None:
 def _what(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.get("/v1/users/<id:user_id>/purchases")
     @requires("profiles:read")
+    @or_a_copy(ports.copies)
     @describes({200: listed(shown.Timeline)}, query=questions.Paging, errors=(404,), examples=ANN)
     def user_purchases(user_id: str) -> Any:
         """List a user's purchases and refunds, newest first."""
@@ -91,6 +96,7 @@ def _what(routes: APIBlueprint, ports: GatewayPorts) -> None:
 
     @routes.get("/v1/users/<id:user_id>/timeline")
     @requires("profiles:read")
+    @or_a_copy(ports.copies)
     @describes({200: listed(shown.Timeline)}, query=questions.TimelinePaging, errors=(404,), examples=ANN)
     def user_timeline(user_id: str) -> Any:
         """List all that happened with a user, newest first."""
@@ -106,8 +112,16 @@ def _timeline(ports: GatewayPorts, user_id: str, asked: questions.Paging, kinds:
 
 
 def _whereto(routes: APIBlueprint, ports: GatewayPorts) -> None:
+    @describes({200: shown.Recommendations})
+    def popular(shop: str) -> Any:
+        """Say what is offered to somebody who is not known."""
+        insight = ports.knowledge.insight(shop, "")
+        insight = under_rules(insight, to_ms(ports.clock.now()), ports.knowledge, ports.history)
+        return model.recommendation(recommend(insight), known=False)
+
     @routes.get("/v1/users/<id:user_id>/recommendations")
     @requires("profiles:read", own=True)
+    @or_a_copy(ports.copies, popular)
     @describes({200: shown.Recommendations}, query=questions.Offers, errors=(404,), examples=ANN)
     def recommendations(user_id: str) -> Any:
         """Say what to offer a user: what to buy again, what to discover, and why; popular products to the unknown."""
@@ -118,6 +132,7 @@ def _whereto(routes: APIBlueprint, ports: GatewayPorts) -> None:
 
     @routes.get("/v1/users/<id:user_id>/similar")
     @requires("graph:read")
+    @or_a_copy(ports.copies)
     @describes({200: shown.Neighbours}, query=questions.Likeness, errors=(404,), examples=ANN)
     def similar_users(user_id: str) -> Any:
         """List users with the same taste, and what they share."""

@@ -1,0 +1,124 @@
+"""Who is worked for at once, who waits, who is refused: decided before any work, writes before reads before admin.
+
+A bounded number of requests is in work and a bounded, short number waits; more would only make all of them late. What
+could hold a thread for long (admin, a body that is still coming in) has a quarter of the threads at most.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Priority(IntEnum):
+    """Who goes first; the name is a metric's label."""
+
+    HEALTH = 0
+    WRITE = 1
+    READ = 2
+    ADMIN = 3
+
+
+HEALTH_THREADS = 2  # besides all others: whoever asks whether the process lives waits for nobody's work
+_HEALTH_WAITING = 64
+
+_HEALTH = frozenset({"/livez", "/readyz", "/metrics"})
+_ADMIN = re.compile(r"/v1/(?:keys|deadletters|graph/(?:verify|rebuild|repair)|users/[^/]*/export)(?:/|$)")
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+# Of the places to wait, so many are open to each: the last ones are kept for who goes before.
+_SHARE: Mapping[Priority, float] = {Priority.WRITE: 1.0, Priority.READ: 0.5, Priority.ADMIN: 0.25}
+
+
+def priority_of(method: str, target: str) -> Priority:
+    """Return the priority of a request, by its first line alone."""
+    path = target.partition("?")[0]
+    if path in _HEALTH:
+        return Priority.HEALTH
+    if _ADMIN.match(path):
+        return Priority.ADMIN
+    return Priority.READ if method in _READING else Priority.WRITE
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many requests are in work at once, and how many may wait."""
+
+    working: int
+    waiting: int
+
+    @property
+    def narrow(self) -> int:
+        """How many of what could hold a thread for long are in work at once."""
+        return max(1, self.working // 4)
+
+    def places(self, priority: Priority) -> int:
+        """Return how many may wait when one of this priority comes to wait, too."""
+        if priority is Priority.HEALTH:
+            return _HEALTH_WAITING
+        return max(1, int(self.waiting * _SHARE[priority])) if self.waiting else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What is known of a request before it is worked on."""
+
+    priority: Priority
+    narrow: bool = False
+
+
+class Admission(Generic[T]):
+    """The bounds, kept. Thread-safe; `next` starts nothing, it says whom to work for."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._working = self._narrow = self._health = 0
+        self._waiting: Mapping[Priority, deque[tuple[T, Ticket]]] = {one: deque() for one in Priority}
+        self._lock = threading.Lock()
+
+    def offer(self, item: T, ticket: Ticket) -> bool:
+        """Take a request, to be worked on when `next` gives it; say no if it is one too many."""
+        with self._lock:
+            if not self._may_begin(ticket) and self._known(ticket) >= self._bounds.places(ticket.priority):
+                return False
+            self._waiting[ticket.priority].append((item, ticket))
+            return True
+
+    def next(self) -> T | None:
+        """Return whom to work for now, or none: nobody waits, or all places are taken."""
+        with self._lock:
+            for queue in self._waiting.values():
+                for index, (item, ticket) in enumerate(queue):
+                    if self._may_begin(ticket):
+                        del queue[index]
+                        self._count(ticket, 1)
+                        return item
+        return None
+
+    def done(self, ticket: Ticket) -> None:
+        """Note that a request has been answered."""
+        with self._lock:
+            self._count(ticket, -1)
+
+    def _known(self, ticket: Ticket) -> int:
+        """Return how many wait already, of those who stand in one another's way."""
+        health = len(self._waiting[Priority.HEALTH])
+        return health if ticket.priority is Priority.HEALTH else sum(map(len, self._waiting.values())) - health
+
+    def _may_begin(self, ticket: Ticket) -> bool:
+        if ticket.priority is Priority.HEALTH:
+            return self._health < HEALTH_THREADS
+        return self._working < self._bounds.working and not (ticket.narrow and self._narrow >= self._bounds.narrow)
+
+    def _count(self, ticket: Ticket, change: int) -> None:
+        if ticket.priority is Priority.HEALTH:
+            self._health += change
+        else:
+            self._working += change
+            self._narrow += change if ticket.narrow else 0

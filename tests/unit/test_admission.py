@@ -1,0 +1,132 @@
+"""Admission: who is worked for, who waits, who is refused; and what can be said of a request that is coming in."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from shared.web.admission import Admission, Bounds, Priority, Ticket, priority_of
+from shared.web.arriving import Arriving
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "priority"),
+    [
+        ("GET", "/livez", Priority.HEALTH),
+        ("GET", "/readyz?verbose", Priority.HEALTH),
+        ("POST", "/v1/purchases", Priority.WRITE),
+        ("DELETE", "/v1/users/ann", Priority.WRITE),
+        ("GET", "/v1/users/ann?x=/v1/keys", Priority.READ),
+        ("OPTIONS", "/v1/purchases", Priority.READ),
+        ("GET", "/", Priority.READ),
+        ("POST", "/v1/keys", Priority.ADMIN),
+        ("GET", "/v1/users/ann/export", Priority.ADMIN),
+        ("POST", "/v1/graph/rebuild", Priority.ADMIN),
+        ("GET", "/v1/graph/neighbourhood", Priority.READ),
+    ],
+)
+def test_writes_go_before_reads_before_admin_and_health_before_all(method, target, priority):
+    assert priority == priority_of(method, target)
+
+
+def everybody(admission):
+    found = []
+    while (one := admission.next()) is not None:
+        found.append(one)
+    return found
+
+
+WRITE, READ, ADMIN, HEALTH = (
+    Ticket(Priority.WRITE),
+    Ticket(Priority.READ),
+    Ticket(Priority.ADMIN, narrow=True),
+    Ticket(Priority.HEALTH),
+)
+
+
+def full(working=4, waiting=4):
+    """An admission whose places to work are taken by reads."""
+    admission = Admission(Bounds(working, waiting))
+    assert all(admission.offer(f"working {n}", READ) for n in range(working))
+    assert working == len(everybody(admission))
+    return admission
+
+
+def test_of_those_who_wait_writes_are_worked_for_first_and_admin_last():
+    admission = full()
+    assert all(admission.offer(name, ticket) for name, ticket in [("a", ADMIN), ("r", READ), ("w", WRITE)])
+    assert [] == everybody(admission)
+    for expected in ("w", "r", "a"):
+        admission.done(READ)
+        assert expected == admission.next()
+
+
+def test_the_last_places_to_wait_are_kept_for_who_goes_before():
+    admission = full(waiting=4)
+    assert admission.offer("first", READ)
+    assert not admission.offer("admin", ADMIN)
+    assert admission.offer("second", READ)
+    assert not admission.offer("third", READ)
+    assert admission.offer("write", WRITE)
+    assert admission.offer("write", WRITE)
+    assert not admission.offer("write", WRITE)
+
+
+def test_health_is_worked_for_though_everybody_else_waits():
+    admission = full(waiting=0)
+    assert not admission.offer("read", READ)
+    assert admission.offer("health", HEALTH)
+    assert "health" == admission.next()
+
+
+def test_what_could_hold_a_thread_for_long_has_a_quarter_of_them():
+    admission = Admission(Bounds(8, 8))
+    assert all(admission.offer(f"admin {n}", ADMIN) for n in range(3))
+    assert admission.offer("read", READ)
+    assert ["read", "admin 0", "admin 1"] == everybody(admission)
+    admission.done(ADMIN)
+    assert "admin 2" == admission.next()
+
+
+def arrived(*pieces):
+    """What is known after each piece that came in."""
+    one, found = Arriving(), []
+    near, far = socket.socketpair()
+    with near, far:
+        far.settimeout(0)
+        for piece in pieces:
+            near.sendall(piece)
+            assert one.listen(far)
+            found.append(one.arrived())
+    return found
+
+
+def test_a_request_is_decided_on_when_all_of_a_small_body_is_there():
+    head = b"POST /v1/users HTTP/1.1\r\nHost: a\r\ncontent-length: 4\r\n\r\n"
+    none, still_none, whole = arrived(head[:20], head[20:] + b"12", b"34")
+
+    assert (None, None) == (none, still_none)
+    assert (WRITE, True, False) == (whole.ticket, whole.whole, whole.closing)
+
+
+@pytest.mark.parametrize(
+    "head", ["Content-Length: 1000000", "Transfer-Encoding: chunked", "Expect: 100-continue\r\nContent-Length: 3"]
+)
+def test_a_body_that_is_long_or_does_not_say_how_long_is_received_by_a_thread_and_few_of_them(head):
+    (found,) = arrived(f"POST /v1/users HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n".encode())
+
+    assert (True, False) == (found.ticket.narrow, found.whole)
+
+
+def test_a_head_without_an_end_is_not_kept_for_ever():
+    pieces = arrived(b"GET /", *[b"x" * 30_000] * 3)
+
+    assert [None, None, None] == pieces[:3]
+    assert pieces[3] is not None
+
+
+def test_a_question_about_health_that_brings_a_body_is_no_such_question():
+    (found,) = arrived(b"GET /livez HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+
+    assert Priority.WRITE == found.ticket.priority
