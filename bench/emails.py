@@ -39,7 +39,7 @@ SENDER = Sender(name="The Corner Grocer")
 
 def insights(households: int) -> list[Insight]:
     """Every household's insight, and a stranger's."""
-    entries = [_entry(purchase) for purchase in purchases(households)]
+    entries = [entry_of(purchase) for purchase in purchases(households)]
     with tempfile.TemporaryDirectory() as directory:
         knowledge = LadybugKnowledge(Path(directory) / "knowledge", memory_mb=512)
         knowledge.apply(fold(entries), [])
@@ -50,7 +50,8 @@ def insights(households: int) -> list[Insight]:
     return found
 
 
-def _entry(purchase: dict[str, Any]) -> Entry:
+def entry_of(purchase: dict[str, Any]) -> Entry:
+    """A purchase as the ledger takes it."""
     event = PurchaseRecorded.model_validate(purchase)
     origin, at = Position("log", "t", 0, 0), int(event.purchased_at.timestamp() * 1000)
     return Entry(

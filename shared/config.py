@@ -70,8 +70,11 @@ class Settings(BaseSettings):
     auth_failures_per_minute: int = Field(
         30, ge=0, le=100_000, description="Credentials that do not work, per address and per key id; 0: no limit."
     )
+    web_working: int = Field(
+        6, ge=1, le=256, description="Requests that a process works on at once; its other threads wait for replies."
+    )
     web_waiting: int = Field(
-        16, ge=0, le=1024, description="Requests of a process that may wait for a thread; more are refused at once."
+        8, ge=0, le=1024, description="Requests of a process that may wait for a thread; more are refused at once."
     )
     receive_seconds: float = Field(
         10.0, gt=0, le=300, description="Within this time a request must have come in, body and all, if run alone."

@@ -30,6 +30,7 @@ from shared.deadlines import within
 from shared.errors import ConflictError, DeadlineError, InvalidInputError
 from shared.history.port import Document, Documents
 from shared.logs import logger
+from shared.web.admission import aside
 
 JOBS = "jobs"
 EXPIRES = timedelta(hours=1)  # nobody looks a job up after that; the work would be for nothing
@@ -96,7 +97,8 @@ class Asker:
             return None
         try:
             breaker.ask()
-            reply = future.result(within(self._wait))
+            with aside():
+                reply = future.result(within(self._wait))
         except OpenError:
             return future.result() if future.done() else None
         except (TimeoutError, DeadlineError):

@@ -1,7 +1,8 @@
 """Who is worked for at once, who waits, who is refused: decided before any work, writes before reads before admin.
 
 A bounded number of requests is in work and a bounded, short number waits; more would only make all of them late. What
-could hold a thread for long (admin, a body that is still coming in) has a quarter of the threads at most.
+could hold a thread for long (admin, a body that is still coming in) has a third of those places at most. Who waits for
+a reply is not in work. Fewer that compute at once are answered sooner, and the loop that refuses others gets its turn.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import re
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Generic, TypeVar
@@ -56,7 +59,7 @@ class Bounds:
     @property
     def narrow(self) -> int:
         """How many of what could hold a thread for long are in work at once."""
-        return max(1, self.working // 4)
+        return max(1, self.working // 3)
 
     def places(self, priority: Priority) -> int:
         """Return how many may wait when one of this priority comes to wait, too."""
@@ -106,6 +109,11 @@ class Admission(Generic[T]):
         with self._lock:
             self._count(ticket, -1)
 
+    def resumed(self, ticket: Ticket) -> None:
+        """Note that a request that had given its place up is worked on again, whoever has it now."""
+        with self._lock:
+            self._count(ticket, 1)
+
     def _known(self, ticket: Ticket) -> int:
         """Return how many wait already, of those who stand in one another's way."""
         health = len(self._waiting[Priority.HEALTH])
@@ -122,3 +130,33 @@ class Admission(Generic[T]):
         else:
             self._working += change
             self._narrow += change if ticket.narrow else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A request's place in work: how it is given up for a while, and taken again."""
+
+    leave: Callable[[], None]
+    resume: Callable[[], None]
+
+
+_PLACE: ContextVar[Place | None] = ContextVar("tastegraph_place", default=None)
+
+
+def seat(place: Place | None) -> None:
+    """Say which place the request has that this thread works on from here."""
+    _PLACE.set(place)
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Let others work while this request waits for something that takes no work of ours."""
+    place = _PLACE.get()
+    if place is None:
+        yield
+        return
+    place.leave()
+    try:
+        yield
+    finally:
+        place.resume()

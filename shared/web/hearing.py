@@ -18,7 +18,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 from shared.clock import monotonic
 from shared.logs import logger
 from shared.metrics import HTTP_REFUSED
-from shared.web.admission import HEALTH_THREADS, Admission, Bounds
+from shared.web.admission import HEALTH_THREADS, Admission, Bounds, Place, Ticket, seat
 from shared.web.arriving import Arrived, Arriving
 from shared.web.refusal import problem_bytes, too_many
 
@@ -36,7 +36,8 @@ class Hearing(ThreadWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         """Begin with nobody in work."""
         settings = self.app.settings
-        self._admission: Admission[Any] = Admission(Bounds(settings.web_threads, settings.web_waiting))
+        working = min(settings.web_working, settings.web_threads)
+        self._admission: Admission[Any] = Admission(Bounds(working, settings.web_waiting))
         self._until: dict[Any, float] = {}  # of connections that are heard, or that linger
         self._swept_at = 0.0
         sys.setswitchinterval(_SWITCH_SECONDS)
@@ -64,6 +65,18 @@ class Hearing(ThreadWorker):  # type: ignore[misc]
         conn.registered = False
         self._until[conn] = monotonic() + (self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER)
         self._hear(conn)
+
+    def handle(self, conn: Any) -> Any:
+        """Answer a request; in a thread of the pool."""
+        seat(Place(partial(self._left, conn.ticket), partial(self._admission.resumed, conn.ticket)))
+        try:
+            return super().handle(conn)
+        finally:
+            seat(None)
+
+    def _left(self, ticket: Ticket) -> None:
+        self._admission.done(ticket)
+        self.method_queue.defer(self._work)
 
     def finish_request(self, conn: Any, fs: Future[Any]) -> None:
         """Keep a connection, or close it; and let the next request have the thread."""

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from apiflask import APIFlask
@@ -17,7 +18,7 @@ from waitress.server import create_server
 from shared.config import Settings
 from shared.listening import listening
 from shared.metrics import HTTP_REFUSED
-from shared.web.admission import HEALTH_THREADS, Admission, Bounds, Priority, Ticket, priority_of
+from shared.web.admission import HEALTH_THREADS, Admission, Bounds, Place, Priority, Ticket, priority_of, seat
 from shared.web.connections import connections
 from shared.web.door import HANDSHAKE, bar
 from shared.web.refusal import too_many
@@ -39,11 +40,12 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         ticket = self.ticket
         if self.server.draining:
             self.requests[0].headers["CONNECTION"] = "close"
+        seat(Place(partial(leave, self.server, ticket), partial(self.server.admission.resumed, ticket)))
         try:
             super().service()
         finally:
-            self.server.admission.done(ticket)
-            work(self.server)
+            seat(None)
+            leave(self.server, ticket)
 
     def refuse(self) -> None:
         """Say that the request is one too many, without a thread."""
@@ -67,6 +69,12 @@ def admit(channel: _Channel) -> None:
         work(server)
     else:
         channel.refuse()
+
+
+def leave(server: Any, ticket: Ticket) -> None:
+    """Give a place to whoever waits for it."""
+    server.admission.done(ticket)
+    work(server)
 
 
 def work(server: Any) -> None:
@@ -98,7 +106,7 @@ class HttpServer:
         )
         self._server.channel_class = _Channel
         self._server.draining = False
-        self._server.admission = Admission(Bounds(threads, settings.web_waiting))
+        self._server.admission = Admission(Bounds(min(settings.web_working, threads), settings.web_waiting))
         self._server.add_task = admit
         self.url = f"http://{settings.host}:{self._server.effective_port}"
         self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import time
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 from servers.process import free_port
 from story.processes import start, until_ready
 
 MANY = 300
+FEW = 100  # descriptors
 SLOW = {
     "nothing": b"",
     "header": b"POST /v1/purchases HTTP/1.1\r\nHost: a\r\nX-Slow: ",
@@ -56,6 +59,10 @@ def asked(port):
     return time.monotonic() - begun
 
 
+def children(pid):
+    return map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
+
 @pytest.mark.parametrize("part", SLOW)
 def test_clients_that_never_finish_let_others_be_answered_within_a_second(service, part):
     with slow_clients(service, SLOW[part]):
@@ -63,3 +70,19 @@ def test_clients_that_never_finish_let_others_be_answered_within_a_second(servic
         took = [asked(service) for _ in range(5)]
 
     assert max(took) < 1
+
+
+def test_a_process_with_too_few_descriptors_serves_again_once_there_are_some(tmp_path):
+    port, operations = free_port(), free_port()
+    process = start("services.ingest", data=tmp_path, port=port, operations_port=operations)
+    until_ready(operations)
+    for pid in (process.pid, *children(process.pid)):
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (FEW, FEW))
+    try:
+        with slow_clients(port, SLOW["header"]):
+            time.sleep(1)
+        assert asked(port) < 5
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.communicate()

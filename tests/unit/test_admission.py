@@ -80,8 +80,8 @@ def test_health_is_worked_for_though_everybody_else_waits():
     assert "health" == admission.next()
 
 
-def test_what_could_hold_a_thread_for_long_has_a_quarter_of_them():
-    admission = Admission(Bounds(8, 8))
+def test_what_could_hold_a_thread_for_long_has_a_third_of_them():
+    admission = Admission(Bounds(6, 8))
     assert all(admission.offer(f"admin {n}", ADMIN) for n in range(3))
     assert admission.offer("read", READ)
     assert ["read", "admin 0", "admin 1"] == everybody(admission)
