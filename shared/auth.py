@@ -7,7 +7,7 @@ import hmac
 import re
 import secrets
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -135,6 +135,11 @@ def _body(
     }
 
 
+def limit_key(documents: Documents, document: Document, limits: Mapping[str, str]) -> Document:
+    """Give a key limits of its own."""
+    return documents.put(COLLECTION, _EVERYWHERE, document.id, {**document.body, "limits": dict(limits)})
+
+
 def list_keys(documents: Documents, shop: str | None = None) -> list[Document]:
     """Return the keys of a shop (or of all), newest first; 100 at most."""
     return list(keys_page(documents, shop).items)
@@ -205,7 +210,11 @@ def rotate(
         raise ConflictError("this key is being changed by another just now; look at it again") from None
     if before := old.body.get("replaces"):
         revoke(documents, before, clock)
-    return text, documents.put(COLLECTION, _EVERYWHERE, new.id, {**new.body, "replaces": old.id})
+    return text, documents.put(COLLECTION, _EVERYWHERE, new.id, {**new.body, "replaces": old.id, **_limits(old)})
+
+
+def _limits(document: Document) -> dict[str, Any]:
+    return {"limits": document.body["limits"]} if document.body.get("limits") else {}
 
 
 def verify_key(documents: Documents, text: str, environment: str, clock: Clock) -> Verified:

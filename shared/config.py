@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from shared.errors import UsageError
 
 _PREFIX = "TASTEGRAPH_"
+_RATE = "^([1-9][0-9]{0,8}/[1-9][0-9]{0,5}(/[1-9][0-9]{0,4})?)?$"
+_QUOTA = "^[0-9]{1,9}/[0-9]{1,9}$"
 
 
 class _Files(PydanticBaseSettingsSource):
@@ -159,6 +161,24 @@ class Settings(BaseSettings):
         pattern=r"^(https?://[^\s,*/]+(\s*,\s*https?://[^\s,*/]+)*)?$",
         description="Websites that may call from browsers, such as https://shop.example, comma-separated; empty: none.",
     )
+    limit_read: str = Field(
+        "6000/60", pattern=_RATE, description="What a key may read: requests/seconds[/at once]; empty: no limit."
+    )
+    limit_write: str = Field(
+        "600000/60", pattern=_RATE, description="What a key may send in: items/seconds[/requests at once]."
+    )
+    limit_make: str = Field(
+        "1200/60/32",
+        pattern=_RATE,
+        description="Emails, boards and trials a key may ask for: requests/seconds[/at once].",
+    )
+    limit_admin: str = Field(
+        "600/60/8", pattern=_RATE, description="Keys, erasures, exports, replays, rebuilds: requests/seconds[/at once]."
+    )
+    quota_emails: str = Field(
+        "0/0", pattern=_QUOTA, description="Emails that a shop may have made: a day/a month (UTC); 0: any number."
+    )
+    quota_boards: str = Field("0/0", pattern=_QUOTA, description="Boards that a shop may have made, likewise.")
     max_body_bytes: int = Field(1 << 20, description="Largest request body.")
     max_bulk_body_bytes: int = Field(16 << 20, description="Largest body of the event intakes that take many at once.")
     email_cap: int = Field(0, ge=0, le=100, description="Most emails for a user within the window; 0: no cap.")

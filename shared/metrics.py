@@ -49,6 +49,7 @@ REFRESH = Histogram(
 DEGRADED = Counter(
     "tastegraph_degraded_answers_total", "Answers served from less than the live graph.", ["served_from"]
 )
+LIMITED = Counter("tastegraph_limited_total", "Requests refused, for more was asked than may be had.", ["policy"])
 LIMITS_ALONE = Counter(
     "tastegraph_limits_alone_total", "Decisions on limits that a process took alone, for Redis was away."
 )

@@ -10,6 +10,7 @@ from typing import Any
 from services.gateway.asking import JOBS, UNANSWERED, Asker
 from services.gateway.campaigns import PART, request_for, steered
 from services.gateway.outcomes import Outcome, keep
+from services.gateway.quotas import Quotas
 from services.gateway.segments import filter_of, following
 from shared.clock import Clock, to_ms
 from shared.contracts.codec import digest
@@ -22,6 +23,7 @@ from shared.knowledge.segments import Filter
 from shared.logs import logger
 from shared.metrics import CAMPAIGN_MEMBERS
 from shared.objects.port import Objects
+from shared.web.limiting import QuotaExceededError
 
 LEASE_MS, _PATIENCE_MS = 10_000, 30_000
 _ENDS = {"pausing": "paused", "cancelling": "cancelled"}
@@ -37,6 +39,7 @@ class DriverPorts:
     objects: Objects
     clock: Clock
     asker: Asker
+    quotas: Quotas
 
 
 class LostError(Exception):
@@ -134,13 +137,22 @@ class Drive:
     def _send(self, user: str) -> bool:
         request = request_for(self._held.body, user)
         try:
+            self._charge(request.request_id)
             self._ports.asker.send(self._shop, request, self.id)
         except ConflictError:
             self._outcomes[user] = Outcome(user, "skipped", "asked-otherwise", request.request_id)
             return False
+        except QuotaExceededError as error:
+            self._outcomes[user] = Outcome(user, "skipped", error.code, request.request_id)
+            return False
         self._in_flight[user] = request.request_id
         self._sent.add(user)
         return True
+
+    def _charge(self, request_id: str) -> None:
+        """Count against the shop's quota what was not asked for before."""
+        if self._ports.history.get(JOBS, self._shop, request_id) is None:
+            self._ports.quotas.charge(self._shop, self._held.body["makes"])
 
     def _hear(self, user: str) -> None:
         """Hear what became of a member; whom a gateway that died asked for, perhaps in vain, is asked for again."""

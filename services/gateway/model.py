@@ -183,7 +183,8 @@ def key(document: Document, used_at: int | None = None) -> dict[str, Any]:
     body = document.body
     times = {name: iso(body[name]) for name in ("created_at", "expires_at", "revoked_at")}
     told = {"id": document.id, "name": body.get("name"), "scopes": list(body["scopes"]), **times}
-    return {**told, "last_used_at": iso(used_at), "replaces": body.get("replaces")}
+    own = {"replaces": body.get("replaces"), "limits": body.get("limits") or {}}
+    return {**told, "last_used_at": iso(used_at), **own}
 
 
 def deed(document: Document) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def _kept(counters: Counters, slot: str, payload: str, view: Callable[[], Respon
     except BaseException:
         counters.put(slot, _FREE, _RUNNING)
         raise
-    if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
         counters.put(slot, _FREE, _RUNNING)
     else:
         counters.put(slot, _packed(payload, response), _KEPT)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from services.gateway.asking import Asker
 from services.gateway.degrade import Copies
+from services.gateway.quotas import Quotas
 from shared.auth import Principal
 from shared.bus.port import Bus
 from shared.clock import Clock
+from shared.config import Settings
 from shared.counters.port import Counters
 from shared.errors import NotFoundError
 from shared.history.port import Document, History
@@ -32,6 +34,8 @@ class GatewayPorts:
     environment: str
     user_token_seconds: int
     copies: Copies
+    quotas: Quotas
+    settings: Settings
 
     def profile(self, shop: str, user_id: str) -> Profile:
         """Return a user of this shop.

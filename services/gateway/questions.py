@@ -13,6 +13,7 @@ from shared.contracts.events import InterestKind, Kind
 from shared.contracts.templates import Body
 from shared.contracts.values import Id, Moment, Relevance, Text
 from shared.history.port import Dimension, Period, TrendQuery
+from shared.web.allowances import RATE
 from shared.web.contract import Asked
 
 _LISTED = {"type": "string"}
@@ -182,12 +183,28 @@ class Agreed(Asked):
     marketing: StrictBool = Field(examples=[True])
 
 
+Rate = Annotated[str, Field(pattern=f"^{RATE}$", max_length=24, examples=["600/60/4"])]
+Quota = Annotated[str, Field(pattern="^[0-9]{1,9}/[0-9]{1,9}$", examples=["100/2000"])]
+
+
+class KeyLimits(Asked):
+    """Limits of a key's own, no looser than everybody's: requests/seconds[/at once]; of what is made: day/month."""
+
+    read: Rate | None = None
+    write: Rate | None = None
+    make: Rate | None = None
+    admin: Rate | None = None
+    emails: Quota | None = None
+    boards: Quota | None = None
+
+
 class NewKey(Asked):
     """A key to be made for the shop that asks."""
 
     scopes: list[Scope] = Field(min_length=1, max_length=50, examples=[["profiles:read"]])
     name: Text | None = Field(None, description="for people", examples=["shop front"])
     expires_at: Moment | None = Field(None, description="none: works until revoked", examples=[None])
+    limits: KeyLimits | None = Field(None, description="none: those of every key", examples=[{"read": "600/60/4"}])
 
 
 class Rotation(Asked):

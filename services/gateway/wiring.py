@@ -11,6 +11,7 @@ from services.gateway.degrade import Copies
 from services.gateway.driver import Driver
 from services.gateway.driving import DriverPorts
 from services.gateway.ports import GatewayPorts
+from services.gateway.quotas import Quotas
 from services.gateway.routes import (
     audit,
     campaigns,
@@ -79,6 +80,7 @@ def build(engines: Engines) -> GatewayService:
         engines.breakers,
         max(1, settings.web_threads // 2),
     )
+    quotas = Quotas(engines.history, engines.clock, settings)
     ports = GatewayPorts(
         engines.knowledge,
         engines.history,
@@ -88,9 +90,11 @@ def build(engines: Engines) -> GatewayService:
         asker,
         key.get_secret_value(),
         engines.answers,
-        engines.settings.environment,
-        engines.settings.user_token_seconds,
+        settings.environment,
+        settings.user_token_seconds,
         Copies(engines.answers, engines.history, engines.clock),
+        quotas,
+        settings,
     )
     parts = (
         users,
@@ -108,7 +112,7 @@ def build(engines: Engines) -> GatewayService:
         deadletters,
     )
     driver = Driver(
-        DriverPorts(engines.knowledge, engines.history, engines.objects, engines.clock, asker),
-        engines.settings.campaign_in_flight,
+        DriverPorts(engines.knowledge, engines.history, engines.objects, engines.clock, asker, quotas),
+        settings.campaign_in_flight,
     )
     return GatewayService(ports, [*(part.blueprint(ports) for part in parts), console.blueprint()], driver)

@@ -22,6 +22,7 @@ from shared.web import strictjson
 from shared.web.app import correlation_id
 from shared.web.contract import describes
 from shared.web.guard import principal, requires
+from shared.web.limiting import charge
 from shared.web.problems import problem
 
 _CLOUD = "application/cloudevents+json"
@@ -134,6 +135,7 @@ def _take(items: Sequence[Item], ports: IngestPorts) -> list[ItemOutcome]:
 def _answer(items: Sequence[Item], ports: IngestPorts, *, single: bool) -> Response:
     if any(names_other_shop(principal().shop, value) for _, value in items):
         return problem(HTTPStatus.FORBIDDEN, "the shop comes from the credential; an item names another", code="shop")
+    charge(len(items) - 1)  # the first is counted as the request
     outcomes = _take(items, ports)
     shown = [_shown(index, each) for index, each in enumerate(outcomes)]
     return _told(_counts(outcomes), shown, single=single)
@@ -144,6 +146,7 @@ def _streamed(ports: IngestPorts) -> Response:
     totals = dict.fromkeys(_COUNTED.values(), 0)
     rejected: list[dict[str, Any]] = []
     for start, piece in _pieces(request.stream):
+        charge(len(piece) - (not start), owing=start > 0)  # what a stream holds is known once it was read
         outcomes = _take([_cloud_line(line) for line in piece], ports)
         for name, count in _counts(outcomes).items():
             totals[name] += count

@@ -28,6 +28,7 @@ from shared.web.credentials import authenticator
 from shared.web.documentation import documentation
 from shared.web.guard import PUBLIC, guard, public, scopes_of
 from shared.web.health import Readiness, Standings, health
+from shared.web.limiting import limits
 from shared.web.openapi import complete
 from shared.web.origins import allow_origins
 from shared.web.packing import pack
@@ -80,6 +81,7 @@ def create_app(
     pack(app)
     cached(app)
     guard(app, authenticator(engines))
+    limits(app, engines.limiter, engines.history, engines.settings)
     _errors(app)
     for blueprint in (health(readiness, breakers), documentation(title), *blueprints):
         app.register_blueprint(blueprint)

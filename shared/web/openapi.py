@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from shared.auth import Scope
 from shared.web.contract import Answer, Contract, contract_of
 from shared.web.guard import PUBLIC, scopes_of
+from shared.web.limiting import QUOTA_EXCEEDED
 from shared.web.problems import Problem
 from shared.web.samples import sample
 
@@ -26,10 +27,13 @@ _HEADERS = {
     "WWW-Authenticate": "what a credential needs (RFC 6750)",
     "Content-Disposition": "a name for the file",
     "ETag": "names this very answer: sent back as If-None-Match it is answered 304 while nothing has changed",
+    "RateLimit-Policy": 'the limits that count for this route: "read";q=6000;w=60 is 6000 in 60 seconds',
+    "RateLimit": 'how they stand: "read";r=5999;t=1 leaves 5999, and all are back in a second',
 }
 _SENT = {
     "Idempotency-Key": "names the request: asked twice under one key, done once; kept for a day",
 }
+_LIMITED = ("RateLimit-Policy", "RateLimit")
 _OF_STATUS = {401: ("WWW-Authenticate",), 403: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _SCHEME = {
     "type": "http",
@@ -160,12 +164,13 @@ def _sent(contract: Contract) -> Iterator[dict[str, Any]]:
 
 
 def _responses(contract: Contract, scopes: frozenset[str], schemas: _Schemas) -> Iterator[tuple[int, dict[str, Any]]]:
+    always = _LIMITED if scopes != PUBLIC else ()
     for status, answer in contract.answers.items():
-        yield status, _answer(status, answer, schemas)
+        yield status, _answer(status, replace(answer, headers=(*answer.headers, *always)), schemas)
     for status in sorted(_errors(contract, scopes) - set(contract.answers)):
         schema = schemas.of(Problem, "serialization")
         example = {**sample(schema, schemas.definitions), **_example(status)}
-        answer = Answer(None, (_PROBLEM,), headers=_OF_STATUS.get(status, ()))
+        answer = Answer(None, (_PROBLEM,), headers=(*_OF_STATUS.get(status, ()), *always))
         yield status, {**_head(status, answer), "content": {_PROBLEM: {"schema": schema, "example": example}}}
 
 
@@ -200,5 +205,12 @@ def _head(status: int, answer: Answer) -> dict[str, Any]:
 
 def _example(status: int) -> Mapping[str, Any]:
     phrase = HTTPStatus(status).phrase
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        told = {
+            "type": QUOTA_EXCEEDED,
+            "detail": "this key asks too much of read routes",
+            "violated-policies": ["read"],
+        }
+        return {"title": phrase, "status": status, "errors": None, **told}
     named = phrase.lower().replace(" ", "-")
     return {"type": f"/problems/{named}", "title": phrase, "status": status, "detail": phrase.lower(), "errors": None}

@@ -32,6 +32,9 @@ class Problem(BaseModel):
     detail: str = Field(examples=["there is no such user"])
     trace_id: str = Field(description="leads to the log lines", examples=["6f0c2e7d9b1a4c58"])
     errors: list[Wrong] | None = None
+    violated_policies: list[str] | None = Field(
+        None, alias="violated-policies", description="of a 429: which limits", examples=[None]
+    )
 
 
 _STATUS: tuple[tuple[type[errors.TastegraphError], HTTPStatus, str], ...] = (
@@ -55,15 +58,18 @@ def problem(
     code: str = "",
     violations: Sequence[Violation] = (),
     headers: Mapping[str, str] | None = None,
+    type_: str = "",
+    more: Mapping[str, Any] | None = None,
 ) -> Response:
-    """Return a problem as a response; `code` makes its type `/problems/{code}`."""
+    """Return a problem as a response; `code` makes its type `/problems/{code}`, where `type_` names none."""
     body: dict[str, Any] = {
-        "type": f"/problems/{code}" if code else "about:blank",
+        "type": type_ or (f"/problems/{code}" if code else "about:blank"),
         "title": HTTPStatus(status).phrase,
         "status": int(status),
         "detail": detail,
         "trace_id": g.get("correlation_id", ""),
     }
+    body |= more or {}
     if violations:
         body["errors"] = [{"pointer": each.pointer, "detail": each.detail} for each in violations]
     response = Response(json.dumps(body, ensure_ascii=False), int(status), mimetype="application/problem+json")

@@ -15,6 +15,7 @@ from services.gateway.campaigns import CampaignDesk, NewCampaign
 from services.gateway.driver import Driver
 from services.gateway.driving import DriverPorts
 from services.gateway.outcomes import lines
+from services.gateway.quotas import Quotas
 from services.gateway.wiring import GROUP
 from shared.breakers import Breakers
 from shared.bus.dispatch import each
@@ -63,6 +64,10 @@ def distributed(request, _, closing):
     )
 
 
+def unbounded(history):
+    return Quotas(history, SystemClock(), Settings())
+
+
 @pytest.fixture(params=[embedded, pytest.param(distributed, marks=pytest.mark.servers)])
 def ports(request, tmp_path):
     """Give what a driver needs, in a shop with a crowd of users."""
@@ -75,7 +80,7 @@ def ports(request, tmp_path):
         knowledge.apply(everybody, [Position("log", "commerce.users.v1", 0, 0)])
         asker = Asker(AskerPorts(bus, history, SystemClock()), 1, Breakers())
         closing.callback(bus.subscribe(GROUP, [REPLIES], each(asker.on_reply, bus=bus, group=GROUP)).stop)
-        yield DriverPorts(knowledge, history, objects, SystemClock(), asker), bus
+        yield DriverPorts(knowledge, history, objects, SystemClock(), asker, unbounded(history)), bus
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ class Gateway:
 
     signing = "s" * 40
 
-    def __init__(self, directory: Path, wait: float = 20) -> None:
+    def __init__(self, directory: Path, wait: float = 20, **settings_too: Any) -> None:
         settings = Settings(
             data=directory,
             signing_key=SecretStr(self.signing),
@@ -98,6 +98,7 @@ class Gateway:
             reply_wait_seconds=wait,
             refresh_seconds=0,
             campaign_in_flight=4,
+            **settings_too,
         )
         self.engines = open_engines(settings)
         self.gateway = gateway.build(self.engines)

@@ -23,6 +23,7 @@ class Key(Shown):
     revoked_at: str | None = Field(examples=[None])
     last_used_at: str | None = Field(description="to a minute or two; none: never", examples=_AT)
     replaces: str | None = Field(description="the key whose place it took", examples=[None])
+    limits: dict[str, str] = Field(description="of its own", examples=[{"read": "600/60/4"}])
 
 
 class NewKey(Key):

@@ -16,6 +16,7 @@ from services.gateway.ports import GatewayPorts
 from services.gateway.routes.users import listed
 from shared import auth
 from shared.errors import InvalidInputError, Violation
+from shared.web.allowances import RouteClass, looser
 from shared.web.contract import body_of, describes, query_of
 from shared.web.guard import principal, requires
 
@@ -53,9 +54,12 @@ def _making(routes: APIBlueprint, ports: GatewayPorts) -> None:
         asked, who, clock = body_of(questions.NewKey), principal(), ports.clock
         if asked.expires_at is not None and asked.expires_at <= clock.now():
             raise InvalidInputError("the key would have expired", [Violation("/expires_at", "must be in the future")])
+        limits = _limits(asked.limits, ports)
         text, document = auth.create_key(
             ports.history, who.shop, asked.scopes, ports.environment, clock, asked.expires_at, asked.name
         )
+        if limits:
+            document = auth.limit_key(ports.history, document, limits)
         audited(ports, "key.created", document.id, " ".join(document.body["scopes"]))
         return {**model.key(document), "key": text}, HTTPStatus.CREATED, _SECRET
 
@@ -80,3 +84,13 @@ def _ending(routes: APIBlueprint, ports: GatewayPorts) -> None:
         auth.revoke(ports.history, id, ports.clock, principal().shop)
         audited(ports, "key.revoked", id)
         return None, HTTPStatus.NO_CONTENT
+
+
+def _limits(asked: questions.KeyLimits | None, ports: GatewayPorts) -> dict[str, str]:
+    """Return a key's own limits: a shop may bind its keys more tightly than the settings do, never less."""
+    limits: dict[str, str] = asked.model_dump(exclude_none=True) if asked else {}
+    usual = {kind: str(getattr(ports.settings, f"limit_{kind}")) for kind in RouteClass}
+    if found := [kind for kind in RouteClass if kind in limits and looser(limits[kind], usual[kind])]:
+        told = [Violation(f"/limits/{kind}", f"may allow no more than {usual[kind]}") for kind in found]
+        raise InvalidInputError("a key's limits are looser than everybody's", told)
+    return limits

@@ -12,13 +12,14 @@ from pydantic import BaseModel, ValidationError
 
 from services.gateway import model, questions
 from services.gateway.answers import making as shown
-from services.gateway.asking import request_id
+from services.gateway.asking import JOBS, request_id
 from services.gateway.once import HEADER, idempotency_key, once, scoped
 from services.gateway.ports import GatewayPorts
+from services.gateway.quotas import Receipt
 from shared.clock import to_ms
 from shared.contracts.codec import violations_of
 from shared.contracts.requests import BoardRequested, EmailRequested, Replied, ReplyStatus
-from shared.errors import InvalidInputError, NotFoundError, UnavailableError, Violation
+from shared.errors import InvalidInputError, NotFoundError, TastegraphError, UnavailableError, Violation
 from shared.history.port import Document
 from shared.web.app import correlation_id
 from shared.web.contract import Answer, body_of, describes, query_of
@@ -139,7 +140,14 @@ def _read(route: str, asked: type[BaseModel], contract: type[R]) -> R:
 
 
 def _ask(ports: GatewayPorts, route: str, asked: EmailRequested | BoardRequested) -> Any:
-    reply = ports.asker.ask(principal().shop, asked, correlation_id())
+    receipt = _charged(ports, route, asked)
+    try:
+        reply = ports.asker.ask(principal().shop, asked, correlation_id())
+    except TastegraphError:
+        ports.quotas.give_back(receipt)
+        raise
+    if reply is not None and reply.status is not ReplyStatus.DONE:
+        ports.quotas.give_back(receipt)
     id = asked.request_id
     if reply is None:
         pending = {"job_id": id, "status": "pending"}
@@ -152,6 +160,14 @@ def _ask(ports: GatewayPorts, route: str, asked: EmailRequested | BoardRequested
         return reply.result or {}, HTTPStatus.OK
     made = model.made(ports.document(route, principal().shop, id), route)
     return made, HTTPStatus.CREATED, {"Location": f"/v1/{route}/{id}"}
+
+
+def _charged(ports: GatewayPorts, route: str, asked: EmailRequested | BoardRequested) -> Receipt:
+    """Count what is to be made against its quota; a preview, and what was asked for before, costs nothing more."""
+    shop = principal().shop
+    if getattr(asked, "preview", False) or ports.history.get(JOBS, shop, asked.request_id) is not None:
+        return Receipt((), {})
+    return ports.quotas.charge(shop, "emails" if route == "emails" else "boards", principal())
 
 
 def _failed(reply: Replied) -> Response:
