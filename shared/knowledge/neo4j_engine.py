@@ -47,18 +47,17 @@ class Neo4jEngine:
         self, name: str, parameters: Mapping[str, Any] | None = None, *, within: float | None = None
     ) -> list[dict[str, Any]]:
         """Run a statement and return its rows: in this thread's transaction if there is one, else on its own."""
-        return list(self.stream(name, parameters, within))
+        return list(self.stream(name, parameters, _READ_SECONDS if within is None else within))
 
     def stream(
-        self, name: str, parameters: Mapping[str, Any] | None = None, within: float | None = None
+        self, name: str, parameters: Mapping[str, Any] | None = None, within: float = _ALONE_SECONDS
     ) -> Iterator[dict[str, Any]]:
-        """Run a statement and yield its rows."""
+        """Run a statement and yield its rows; who wants them one by one may read the whole of a shop."""
         transaction = getattr(self._local, "transaction", None)
         if transaction is None:
             text = text_of(name, self._generation())
             with self.connection.session(writes=False) as session:
-                query = _query(text, _READ_SECONDS if within is None else within)
-                yield from map(dict, session.run(query, dict(parameters or {})))
+                yield from map(dict, session.run(_query(text, within), dict(parameters or {})))
             return
         with answering():
             yield from map(dict, transaction.run(text_of(name, self._local.generation), dict(parameters or {})))

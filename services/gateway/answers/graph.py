@@ -69,7 +69,7 @@ class Neighbourhood(Degradable):
     partial: bool = Field(description=NO_TIME, examples=[False])
 
 
-class Way(Shown):
+class Connection(Shown):
     """One way from a node to another: its nodes in order, the edges between them, and what each edge says."""
 
     nodes: list[Node]
@@ -80,7 +80,7 @@ class Way(Shown):
 class Ways(Shown):
     """How two nodes are connected: the shortest ways, the strongest first; none if they are too far apart."""
 
-    items: list[Way]
+    items: list[Connection]
     truncated: bool = Field(description="some nodes had more edges than were followed", examples=[False])
     partial: bool = Field(description=NO_TIME, examples=[False])
 
