@@ -55,14 +55,14 @@ class Asker:
 
     def __init__(self, ports: AskerPorts, wait_seconds: float, breakers: Breakers, waiters: int = 8) -> None:
         """Wait so long for a reply, and so many at once: threads that all wait would answer nobody else."""
-        self._ports, self._wait, self._breakers = ports, wait_seconds, breakers
+        self._ports, self.longest, self._breakers = ports, wait_seconds, breakers
         self._waiters = threading.BoundedSemaphore(waiters)
         self.instance = uuid.uuid4().hex
         self._pending: dict[tuple[str, str], list[Future[Replied]]] = {}
         self._lock = threading.Lock()
 
-    def ask(self, shop: str, request: Request, correlation_id: str) -> Replied | None:
-        """Publish a request and return its reply, or none if that takes longer than the wait.
+    def ask(self, shop: str, request: Request, correlation_id: str, wait: float | None = None) -> Replied | None:
+        """Publish a request and return its reply, or none if that takes longer than the wait (none: ours).
 
         Raises:
             ConflictError: another request was made under the same id.
@@ -75,7 +75,8 @@ class Asker:
             self._pending.setdefault(slot, []).append(future)
         try:
             self._ports.bus.publish([encode(self._envelope(shop, request, correlation_id))])
-            return self._awaited(future, self._breakers.of(f"replies-{_KINDS[type(request)]}"))
+            seconds = self.longest if wait is None else wait
+            return self._awaited(future, seconds, self._breakers.of(f"replies-{_KINDS[type(request)]}"))
         finally:
             self._forget(slot, future)
 
@@ -91,18 +92,19 @@ class Asker:
             self._ports.bus.publish([encode(self._envelope(shop, request, correlation_id))])
         return job
 
-    def _awaited(self, future: Future[Replied], breaker: Breaker) -> Replied | None:
+    def _awaited(self, future: Future[Replied], seconds: float, breaker: Breaker) -> Replied | None:
         """Return the reply, or none: it takes longer than there is time, none came lately, or too many wait."""
-        if not self._waiters.acquire(blocking=False):
+        if not seconds or not self._waiters.acquire(blocking=False):
             return None
         try:
             breaker.ask()
             with aside():
-                reply = future.result(within(self._wait))
+                reply = future.result(within(seconds))
         except OpenError:
             return future.result() if future.done() else None
         except (TimeoutError, DeadlineError):
-            breaker.failed()
+            if seconds >= self.longest:  # who waited less cannot tell
+                breaker.failed()
             return None
         finally:
             self._waiters.release()

@@ -23,7 +23,7 @@ HEADER = "Idempotency-Key"
 _KEPT = 86_400.0
 _RUNNING = 120.0  # longer than any answer takes; a process that died holds a key no longer
 _LONGEST = 200
-_REPLAYED = ("Location", "Retry-After")
+_REPLAYED = ("Location", "Retry-After", "Preference-Applied")
 _FREE = b"free"
 
 

@@ -18,6 +18,8 @@ def cached(app: Flask) -> None:
 
     @app.after_request
     def tag(response: Response) -> Response:
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            response.headers.setdefault("Cache-Control", "no-store")
         if not _is_kept(response):
             return response
         response.headers.setdefault("Cache-Control", DERIVED if _name() in _DERIVED else FRESH)
@@ -32,7 +34,6 @@ def _is_kept(response: Response) -> bool:
         request.method in {"GET", "HEAD"}
         and response.status_code == HTTPStatus.OK
         and request.path.startswith("/v1/")
-        and response.mimetype == "application/json"
         and not response.is_streamed
         and "no-store" not in response.headers.get("Cache-Control", "")
     )

@@ -26,12 +26,15 @@ _HEADERS = {
     "Retry-After": "seconds after which it makes sense to ask again",
     "WWW-Authenticate": "what a credential needs (RFC 6750)",
     "Content-Disposition": "a name for the file",
+    "Preference-Applied": "the preference that was heeded",
     "ETag": "names this very answer: sent back as If-None-Match it is answered 304 while nothing has changed",
     "RateLimit-Policy": 'the limits that count for this route: "read";q=6000;w=60 is 6000 in 60 seconds',
     "RateLimit": 'how they stand: "read";r=5999;t=1 leaves 5999, and all are back in a second',
 }
 _SENT = {
     "Idempotency-Key": "names the request: asked twice under one key, done once; kept for a day",
+    "Prefer": "respond-async: 202 at once; wait=N: wait N seconds at most (RFC 7240)",
+    "Last-Event-ID": "the id of the last event that was read",
 }
 _LIMITED = ("RateLimit-Policy", "RateLimit")
 _OF_STATUS = {401: ("WWW-Authenticate",), 403: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
@@ -131,7 +134,7 @@ def _completed(contract: Contract, scopes: frozenset[str], path: list[str], sche
 def _conditional(operation: dict[str, Any]) -> None:
     """Tell of the tag that an answer has, and that it may be asked for again by it (`caching`)."""
     shown = operation["responses"].get("200", {})
-    if "application/json" not in shown.get("content", {}):
+    if "content" not in shown or "text/event-stream" in shown["content"]:
         return
     tag = {"description": _HEADERS["ETag"], "schema": {"type": "string"}}
     shown["headers"]["ETag"] = tag

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from flask import Flask, Response
 from flask_cors import CORS
 
 from shared.config import Settings
@@ -18,4 +18,10 @@ def allow_origins(app: Flask, settings: Settings) -> None:
     """Let browsers call from the origins that the settings name; credentials travel in a header, never as a cookie."""
     origins = [each for each in settings.cors_origins.replace(" ", "").split(",") if each]
     if origins:
+        app.after_request(_by_origin)
         CORS(app, origins=origins, allow_headers=_SENT, expose_headers=_SHOWN, max_age=600, send_wildcard=False)
+
+
+def _by_origin(response: Response) -> Response:
+    response.vary.add("Origin")
+    return response

@@ -15,6 +15,8 @@ from services.gateway.answers import making as shown
 from services.gateway.asking import JOBS, request_id
 from services.gateway.once import HEADER, idempotency_key, once, scoped
 from services.gateway.ports import GatewayPorts
+from services.gateway.preferences import APPLIED, preferred
+from services.gateway.preferences import HEADER as PREFER
 from services.gateway.quotas import Receipt
 from shared.clock import to_ms
 from shared.contracts.codec import violations_of
@@ -31,9 +33,9 @@ R = TypeVar("R", EmailRequested, BoardRequested)
 # What a template says runs nowhere near our own origin: no scripts, no forms, no frames.
 _SANDBOX = "sandbox; default-src 'none'; img-src https: data:; style-src 'unsafe-inline'"
 _DRAWING_MS = 120_000  # the large picture follows the board itself
-_PENDING = Answer(shown.Pending, description="still being made", headers=("Location", "Retry-After"))
+_PENDING = Answer(shown.Pending, description="still being made", headers=("Location", "Retry-After", APPLIED))
 _LOCATED = ("Location",)
-_ASKED: Mapping[str, Any] = {"errors": (409,), "headers": (HEADER,)}
+_ASKED: Mapping[str, Any] = {"errors": (409,), "headers": (HEADER, PREFER)}
 
 
 def blueprint(ports: GatewayPorts) -> APIBlueprint:
@@ -140,18 +142,18 @@ def _read(route: str, asked: type[BaseModel], contract: type[R]) -> R:
 
 
 def _ask(ports: GatewayPorts, route: str, asked: EmailRequested | BoardRequested) -> Any:
+    prefers, id = preferred(ports.asker.longest), asked.request_id
     receipt = _charged(ports, route, asked)
     try:
-        reply = ports.asker.ask(principal().shop, asked, correlation_id())
+        reply = ports.asker.ask(principal().shop, asked, correlation_id(), prefers.wait)
     except TastegraphError:
         ports.quotas.give_back(receipt)
         raise
     if reply is not None and reply.status is not ReplyStatus.DONE:
         ports.quotas.give_back(receipt)
-    id = asked.request_id
     if reply is None:
         pending = {"job_id": id, "status": "pending"}
-        return pending, HTTPStatus.ACCEPTED, {"Location": f"/v1/jobs/{id}", "Retry-After": "2"}
+        return pending, HTTPStatus.ACCEPTED, {"Location": f"/v1/jobs/{id}", "Retry-After": "2", **prefers.headers}
     if reply.status is ReplyStatus.FAILED:
         return _failed(reply)
     if reply.status is ReplyStatus.SKIPPED:
@@ -192,5 +194,5 @@ def _file(ports: GatewayPorts, document: Document, name: str) -> Response:
         raise NotFoundError(f"there is no {name}")
     response = Response(found.data, mimetype=found.media_type)
     response.headers["Content-Security-Policy"] = _SANDBOX
-    response.headers["Cache-Control"] = "private, max-age=3600"
+    response.headers["Cache-Control"] = "private, max-age=3600"  # what was made never changes
     return response
