@@ -84,3 +84,9 @@ def test_the_locks_name_no_index():
     for lock in (ROOT / "requirements").glob("*.txt"):
         assert "--index-url" not in lock.read_text()
         assert "://" not in lock.read_text()
+
+
+def test_every_proof_of_reliability_exists():
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", read("docs/reliability.md"))
+    assert [] == [name for file, name in named if f"def {name}(" not in read(f"tests/faults/{file}")]
+    assert len(named) > 20

@@ -74,7 +74,7 @@ def run(strikes: Sequence[Strike], seconds: float, seed: int, home: Path, **opti
         faults.wiped = sampler.forget_graph
         load = Load(Client(system, journal), seed)
         with sampler.running(), load.running():
-            missed = _strike(strikes, seconds, faults)
+            missed = strike(strikes, seconds, faults)
         _say("healed; sending again what is in doubt")
         healed = time.monotonic()
         system.wait_until_ready()
@@ -97,7 +97,7 @@ def _judged(engines: Engines, journal: Journal, faults: Faults, sampler: Sampler
     return check(attempts, seen)
 
 
-def _strike(strikes: Sequence[Strike], seconds: float, faults: Faults) -> list[str]:
+def strike(strikes: Sequence[Strike], seconds: float, faults: Faults) -> list[str]:
     """Begin and heal every fault at its time; return those that could not be begun."""
     begun, missed = time.monotonic(), list[str]()
     threads = [threading.Thread(target=_one, args=(each, begun, faults, missed), daemon=True) for each in strikes]

@@ -52,6 +52,12 @@ class System:
     workers: dict[str, Worker]
     keys: dict[str, str]
 
+    def arm(self, point: str, what: str = "") -> Path:
+        """Let whoever reaches a failpoint first die there, or kill what is named; return what lies there until then."""
+        armed = self.home / "failpoints" / point
+        armed.write_text(what)
+        return armed
+
     def settings(self) -> Settings:
         """Return the settings of the services, for who looks at the same engines."""
         return Settings(**{name.removeprefix("TASTEGRAPH_").lower(): text for name, text in self.environment.items()})
@@ -77,16 +83,17 @@ class System:
 
 
 @contextmanager
-def running(home: Path, *, graph_module: str = "services.graph") -> Iterator[System]:
-    """Start all of it, and end exactly that."""
+def running(home: Path, *, graph_module: str = "services.graph", through: str = "") -> Iterator[System]:
+    """Start all of it, and end exactly that; the services run `through` a module of ours, if one is named."""
+    (home / "failpoints").mkdir(parents=True)
     with ExitStack() as ending:
         servers, ways = _servers(home, ending)
-        environment = _SETTINGS | {
+        environment = {**_SETTINGS, "FAILPOINTS": str(home / "failpoints")} | {
             f"TASTEGRAPH_{_URLS[name]}_URL": servers[name].url.replace(f":{servers[name].port}", f":{way.port}")
             for name, way in ways.items()
         }
         _run("topics", "apply", environment=environment)
-        workers = _workers(home, environment, graph_module)
+        workers = _workers(home, environment, graph_module, through)
         system = System(home, servers, ways, environment, workers, {})
         engines = system.engines()
         ending.callback(engines.close)
@@ -94,8 +101,8 @@ def running(home: Path, *, graph_module: str = "services.graph") -> Iterator[Sys
         for worker in workers.values():
             worker.start()
             ending.callback(worker.end)
-        system.wait_until_ready()
         with _tended(system):
+            system.wait_until_ready()
             yield system
 
 
@@ -118,9 +125,9 @@ def _servers(home: Path, ending: ExitStack) -> tuple[dict[str, Server], dict[str
     return servers, {name: Proxy.to(proxy, name, servers[name].port, ports[name]) for name in BEHIND}
 
 
-def _workers(home: Path, environment: dict[str, str], graph_module: str) -> dict[str, Worker]:
+def _workers(home: Path, environment: dict[str, str], graph_module: str, through: str) -> dict[str, Worker]:
     modules = {name: graph_module if name in _MODULES else f"services.{name}" for name in WORKERS}
-    return {name: Worker(name, module, environment, home) for name, module in modules.items()}
+    return {name: Worker(name, f"{through} {module}".strip(), environment, home) for name, module in modules.items()}
 
 
 def _run(*words: str, environment: dict[str, str]) -> None:

@@ -53,7 +53,7 @@ class Worker:
         """Start it; it may not be ready yet."""
         own = {"TASTEGRAPH_PORT": str(self.port), "TASTEGRAPH_OPERATIONS_PORT": str(self.operations)}
         paths = {"PYTHONPATH": str(ROOT / "tests"), "PYTHONFAULTHANDLER": "1"}
-        command = [sys.executable, "-W", "ignore", "-m", self.module]
+        command = [sys.executable, "-W", "ignore", "-m", *self.module.split()]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,

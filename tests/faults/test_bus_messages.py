@@ -1,4 +1,4 @@
-"""Messages, offsets and topics that are wrong: told, parked, filled in; the others flow (FAULTS 10, 17, 19, 33-35)."""
+"""Messages, offsets, topics that are wrong: told, parked, filled in; the others flow (FAULTS 8, 10, 17, 19, 33-35)."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ from shared.bus.kafka_topics import Administration, Declared, declared
 from shared.bus.port import Message
 from shared.clock import SystemClock
 from shared.config import Settings
-from shared.contracts.codec import Envelope, encode
+from shared.contracts.codec import Envelope, decode, encode
 from shared.contracts.events import PurchaseRecorded, UserUpdated
 from shared.contracts.topics import COMMERCE, LARGEST_MESSAGE, PURCHASES, USERS
 from shared.errors import InvalidInputError, UsageError
@@ -77,6 +77,21 @@ def test_poison_among_good_events_is_parked_with_its_reason_and_blocks_nobody(bu
     assert sorted(poison, key=str) == sorted((letter.original.value for letter in letters), key=str)
     assert {letter.code for letter in letters} == {"invalid-input"}
     assert {letter.shop for letter in letters} == {"acme"}
+
+
+def test_what_crashes_its_handler_once_is_handled_and_what_always_does_is_parked_while_others_flow(bus):
+    crashes, handled = {"once": 1, "always": 99}, []
+
+    def handle(envelope):
+        if crashes.get(envelope.id, 0) > 0:
+            crashes[envelope.id] -= 1
+            raise RuntimeError("a defect")
+        handled.append(envelope.id)
+
+    bus.publish([event(id) for id in ("once", "always", "after")])
+    bus.subscribe("graph", [USERS], each(handle, bus=bus, group="graph", patience=QUICK))
+    until(lambda: handled == ["once", "after"])
+    assert [("crashed", "always")] == [(x.code, decode(x.original).id) for x in list_dead_letters(bus, USERS)]
 
 
 def test_what_is_larger_than_the_bus_takes_is_refused_and_nothing_of_its_batch_is_sent(bus):

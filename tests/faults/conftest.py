@@ -1,0 +1,25 @@
+"""The whole system on real servers, for every fault that is done to it on purpose; started once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from chaos.plan import SERVERS
+from faults.system_ground import Ground, standing
+
+
+@pytest.fixture(scope="session")
+def whole_system(tmp_path_factory: pytest.TempPathFactory, install_server) -> Iterator[Ground]:
+    for name in (*SERVERS, "toxiproxy"):
+        install_server(name)
+    with standing(tmp_path_factory.mktemp("system")) as ground:
+        yield ground
+
+
+@pytest.fixture
+def ground(whole_system: Ground) -> Iterator[Ground]:
+    """The system, quiet before each fault and judged after it."""
+    whole_system.alight()
+    yield whole_system
+    whole_system.judge()
