@@ -99,8 +99,8 @@ def _unequal(ports: GraphPorts) -> str:
     return "" if verify(ports).equal else "the graph is not what the ledger says"
 
 
-def observe(engines: Engines, attempts: Sequence[Attempt], home: Path, **known: Any) -> Observed:
-    """Return everything that the checker wants to see."""
+def observe(engines: Engines, attempts: Sequence[Attempt], home: Path | None, **known: Any) -> Observed:
+    """Return everything that the checker wants to see; with a directory, what the embedded runtime makes of it, too."""
     ports = ports_of(engines)
     report = verify(ports)
     parked = frozenset(_place(letter.at) for letter in list_dead_letters(engines.bus, limit=100_000))
@@ -109,7 +109,7 @@ def observe(engines: Engines, attempts: Sequence[Attempt], home: Path, **known: 
         ledger=[_said(entry) for _, entry in engines.history.replay()],
         quarantined=list(_quarantined(engines)),
         parked=parked,
-        digests={"ledger": report.ledger, "graph": report.graph, "embedded": _embedded(engines.bus, home)},
+        digests={"ledger": report.ledger, "graph": report.graph, **_elsewhere(engines.bus, home)},
         bought=_bought(engines),
         made=[*_published(engines.bus, EMAILS, "email"), *_published(engines.bus, BOARDS, "board")],
         jobs={(a.shop, a.made): _job(engines, a) for a in attempts if a.made},
@@ -215,6 +215,10 @@ def _crossed(engines: Engines) -> Iterator[str]:
             shop = decode(record.message).shop
             said = (record.message.value or b"").decode(errors="replace")
             yield from {f"{shop}: {word} in {topic}" for word in foreign[shop] if word in said}
+
+
+def _elsewhere(bus: Bus, home: Path | None) -> dict[str, dict[str, str]]:
+    return {"embedded": _embedded(bus, home)} if home else {}
 
 
 def _embedded(bus: Bus, home: Path) -> dict[str, str]:

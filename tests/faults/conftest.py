@@ -15,6 +15,7 @@ def whole_system(tmp_path_factory: pytest.TempPathFactory, install_server) -> It
         install_server(name)
     with standing(tmp_path_factory.mktemp("system")) as ground:
         yield ground
+        ground.judge(ground.system.home / "embedded")
 
 
 @pytest.fixture

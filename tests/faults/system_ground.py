@@ -75,13 +75,13 @@ class Ground:
         for worker in self.system.workers.values():
             worker.restarts = 0
 
-    def judge(self) -> Verdict:
-        """Wait for quiet; nothing may be found."""
+    def judge(self, embedded: Path | None = None) -> Verdict:
+        """Wait for quiet; nothing may be found. With a directory, the embedded runtime must agree, too."""
         assert wait_for_quiet(self.engines, self.ports, _QUIET) == ""
         seen = observe(
             self.engines,
             self.journal.attempts(),
-            self.system.home / f"embedded-{next(self.numbers)}",
+            embedded,
             poison=frozenset(self.faults.poison),
             samples=list(self.sampler.samples),
         )

@@ -22,7 +22,7 @@ def test_an_intake_that_is_killed_before_it_answers_is_told_again_and_counts_onc
     assert (ground.last().outcome, armed.exists()) == (Outcome.UNKNOWN, False)
     assert length(ground) - before == taken
     ground.tell(items)
-    assert {item.body["purchase_id"] for item in items} <= recorded(ground)
+    until(lambda: {item.body["purchase_id"] for item in items} <= recorded(ground))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_what_was_being_made_when_its_maker_was_killed_is_made_once(ground, serv
     until(lambda: not armed.exists() and ground.restarted(service))
     until(lambda: job(ground, first.made) == "done")
     assert ground.client.make(SHOP, kind, "u1", key)
-    assert (first.made, 201) == (ground.last().made, ground.last().status)
+    assert first.made == ground.last().made  # the key's answer is the one that was given: 202, if that was it
     document = ground.engines.history.get(f"{kind}s", SHOP, first.made)
     assert pictures(document.body)
     assert all(ground.engines.objects.get(name) for name in pictures(document.body))
