@@ -18,13 +18,8 @@ _STARTING = 300  # seconds for a test that wants a real server: the first one to
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give what needs a real server the time of its start; a time of its own, where a test names one, counts.
-
-    Of several processes one runs all of a file, and one all that is done to the whole system: it is started once.
-    """
+    """Give what needs a real server the time of its start; a time of its own, where a test names one, counts."""
     for item in items:
-        shares = "whole_system" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("whole-system" if shares else str(item.path)))
         if item.get_closest_marker("servers") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(_STARTING))
 

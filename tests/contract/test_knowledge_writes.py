@@ -210,9 +210,11 @@ def test_amending_replaces_the_named_sources_edges_only(knowledge):
             products=[("bread", 4, 1.5, 1.25)],
         ),
     )
-    assert ["w"] == [one.id for one in knowledge.similar_users("s", "u")]
-    assert ["u"] == [one.id for one in knowledge.similar_users("s", "v")]
-    assert [("tea", 0.7, 3)] == [(one.id, one.score, one.support) for one in knowledge.similar_products("s", "milk")]
+    assert ["w"] == [one.id for one in knowledge.similar_users("s", "u").neighbours]
+    assert ["u"] == [one.id for one in knowledge.similar_users("s", "v").neighbours]
+    assert [("tea", 0.7, 3)] == [
+        (one.id, one.score, one.support) for one in knowledge.similar_products("s", "milk").neighbours
+    ]
     milk, bread = knowledge.product("s", "milk"), knowledge.product("s", "bread")
     assert (1, 0.5, 1.0) == (milk.popularity, milk.newcomers, milk.loyalty)
     assert (4, 1.5, 1.25) == (bread.popularity, bread.newcomers, bread.loyalty)

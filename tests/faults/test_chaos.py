@@ -7,7 +7,7 @@ from chaos.load import Load
 from chaos.plan import plan
 from chaos.run import strike
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.servers, pytest.mark.nightly, pytest.mark.timeout(300)]
 
 SEED, SECONDS = 200, 25.0  # ends graph-2 and the gateway, cuts MongoDB and Kafka, kills Neo4j, repeats, contradicts
 

@@ -12,7 +12,7 @@ from chaos.plan import WORKERS
 from faults.system_ground import SHOP, Outcome, until
 from story.processes import Reader, Shopper, purchase
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = [pytest.mark.servers, pytest.mark.nightly]
 
 OFTEN = 50
 

@@ -7,7 +7,7 @@ from faults.system_ground import SHOP, Outcome, until
 
 from shared.contracts.topics import PURCHASES
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.servers, pytest.mark.nightly, pytest.mark.timeout(300)]
 
 
 def length(ground):

@@ -21,7 +21,7 @@ from servers import redis as redis_server
 from services.graph.rebuild import repair, verify
 from shared.contracts.topics import COMMERCE
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.servers, pytest.mark.nightly, pytest.mark.timeout(300)]
 
 BOUND = 13.0  # seconds: the longest answer while a server that is needed is away
 

@@ -17,7 +17,7 @@ from shared.bus.port import Message
 from shared.contracts.codec import encode
 from shared.contracts.topics import PURCHASES
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.servers, pytest.mark.nightly, pytest.mark.timeout(300)]
 
 
 def moved(item, **by):

@@ -55,7 +55,7 @@ def calls(served, owned):
 def seen(answer, id):
     """Return what a client sees, without what names the request or repeats the id asked for."""
     body = VARIED.sub("", answer.text.replace(id, "ID").replace("x" * len(id), "ID"))
-    varied = {"X-Request-Id", "Date", "Location", "Content-Length", "Content-Disposition"}
+    varied = {"X-Request-Id", "RateLimit", "ETag", "Date", "Location", "Content-Length", "Content-Disposition"}
     return answer.status_code, body, sorted(item for item in answer.headers.items() if item[0] not in varied)
 
 
