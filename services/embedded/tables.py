@@ -13,11 +13,12 @@ from xml.sax.xmlreader import AttributesImpl
 import pyarrow as pa
 from pyarrow import parquet
 
+from shared.formulas import harmless
+
 Rows = Iterable[Mapping[str, Any]]
 Columns = Mapping[str, pa.DataType]
 
 _GROUP = 50_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _KEYS = (
     ("node", "kind"),
     ("node", "id"),
@@ -36,12 +37,8 @@ def write_csv(rows: Rows, columns: Columns, path: Path) -> int:
         writer.writerow(columns)
         count = 0
         for count, row in enumerate(rows, 1):  # noqa: B007 (counted for the caller)
-            writer.writerow([_harmless(row.get(name)) for name in columns])
+            writer.writerow([harmless(row.get(name)) for name in columns])
     return count
-
-
-def _harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def write_parquet(rows: Rows, columns: Columns, path: Path) -> int:

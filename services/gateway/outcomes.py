@@ -13,11 +13,11 @@ from typing import Any
 
 from services.gateway.campaigns import PART
 from shared.erasures import CAMPAIGN_OUTCOMES, unless_erased
+from shared.formulas import harmless
 from shared.history.port import Document, Documents
 from shared.objects.port import Objects
 
 COLUMNS = ("user_id", "status", "reason", "id")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run such a text (SECURITY 35)
 _FILE = "lines.ndjson"
 
 
@@ -63,7 +63,7 @@ def table(ndjson: Iterable[bytes]) -> Iterator[bytes]:
     yield _rows([COLUMNS])
     for part in ndjson:
         found = (json.loads(line) for line in part.splitlines())
-        yield _rows([_harmless(str(each.get(name) or "")) for name in COLUMNS] for each in found)
+        yield _rows([harmless(str(each.get(name) or "")) for name in COLUMNS] for each in found)
 
 
 def _remaining(campaign: Document, part: int, documents: Documents) -> Iterator[Outcome]:
@@ -77,10 +77,6 @@ def _rows(rows: Iterable[Iterable[str]]) -> bytes:
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     return text.getvalue().encode()
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _line(one: Outcome) -> bytes:

@@ -31,8 +31,6 @@ class GatewayPorts:
     asker: Asker
     signing_key: str
     counters: Counters
-    environment: str
-    user_token_seconds: int
     copies: Copies
     quotas: Quotas
     settings: Settings

@@ -35,6 +35,21 @@ from shared.engines import Engines
 from shared.errors import UsageError
 
 GROUP = "gateway"
+ROUTES = (
+    users,
+    usertokens,
+    graph,
+    making,
+    campaigns,
+    templates,
+    traces,
+    consent,
+    privacy,
+    rules,
+    keys,
+    audit,
+    deadletters,
+)
 
 
 @dataclass
@@ -90,29 +105,12 @@ def build(engines: Engines) -> GatewayService:
         asker,
         key.get_secret_value(),
         engines.answers,
-        settings.environment,
-        settings.user_token_seconds,
         Copies(engines.answers, engines.history, engines.clock),
         quotas,
         settings,
-    )
-    parts = (
-        users,
-        usertokens,
-        graph,
-        making,
-        campaigns,
-        templates,
-        traces,
-        consent,
-        privacy,
-        rules,
-        keys,
-        audit,
-        deadletters,
     )
     driver = Driver(
         DriverPorts(engines.knowledge, engines.history, engines.objects, engines.clock, asker, quotas),
         settings.campaign_in_flight,
     )
-    return GatewayService(ports, [*(part.blueprint(ports) for part in parts), console.blueprint()], driver)
+    return GatewayService(ports, [*(part.blueprint(ports) for part in ROUTES), console.blueprint()], driver)

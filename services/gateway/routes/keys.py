@@ -56,7 +56,7 @@ def _making(routes: APIBlueprint, ports: GatewayPorts) -> None:
             raise InvalidInputError("the key would have expired", [Violation("/expires_at", "must be in the future")])
         limits = _limits(asked.limits, ports)
         text, document = auth.create_key(
-            ports.history, who.shop, asked.scopes, ports.environment, clock, asked.expires_at, asked.name
+            ports.history, who.shop, asked.scopes, ports.settings.environment, clock, asked.expires_at, asked.name
         )
         if limits:
             document = auth.limit_key(ports.history, document, limits)
@@ -69,7 +69,8 @@ def _making(routes: APIBlueprint, ports: GatewayPorts) -> None:
     def rotate_key(id: str) -> Any:
         """Make a key that takes another's place; both work for the overlap, then the old one ends."""
         overlap = timedelta(hours=body_of(questions.Rotation).overlap_hours)
-        text, document = auth.rotate(ports.history, id, overlap, ports.environment, ports.clock, principal().shop)
+        environment = ports.settings.environment
+        text, document = auth.rotate(ports.history, id, overlap, environment, ports.clock, principal().shop)
         audited(ports, "key.rotated", id, document.id)
         return {**model.key(document), "key": text}, HTTPStatus.CREATED, _SECRET
 

@@ -26,7 +26,8 @@ def blueprint(ports: GatewayPorts) -> APIBlueprint:
     @describes({201: shown.UserToken}, body=questions.NewUserToken, examples=ANN)
     def make_user_token(user_id: str) -> Any:
         """Make a token with which a browser reads just this user's profile, recommendations and boards."""
-        seconds = min(body_of(questions.NewUserToken).seconds or ports.user_token_seconds, ports.user_token_seconds)
+        most = ports.settings.user_token_seconds
+        seconds = min(body_of(questions.NewUserToken).seconds or most, most)
         text, expires_at = tokens.make(principal(), user_id, seconds)
         made = {"token": text, "user_id": user_id, "expires_at": expires_at.isoformat()}
         return made, HTTPStatus.CREATED, {"Cache-Control": "no-store"}
