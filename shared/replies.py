@@ -19,7 +19,7 @@ _ASKER = "replyto"
 def reply(
     envelope: Envelope[Any], status: ReplyStatus, bus: Bus, clock: Clock, *, kind: str, result: Any = None
 ) -> None:
-    """Tell who asked, if anybody waits, what came of it; `kind` is email, board or template.
+    """Tell who asked, if anybody waits, what came of it; `kind` is email, board, template or graph.
 
     Raises:
         UnavailableError: the reply was not taken.

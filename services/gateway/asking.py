@@ -22,6 +22,7 @@ from shared.contracts.requests import (
     EXPIRED,
     BoardRequested,
     EmailRequested,
+    GraphWorkRequested,
     Replied,
     ReplyStatus,
     TemplateCheckRequested,
@@ -37,8 +38,15 @@ EXPIRES = timedelta(hours=1)  # nobody looks a job up after that; the work would
 UNANSWERED = ("pending", EXPIRED)
 _log = logger("gateway")
 
-Request = EmailRequested | BoardRequested | TemplateCheckRequested
-_KINDS = {EmailRequested: "emails", BoardRequested: "boards", TemplateCheckRequested: "templates"}
+GRAPH = "graph"  # the kind of a job that works on the graph
+Request = EmailRequested | BoardRequested | TemplateCheckRequested | GraphWorkRequested
+_ABOUT_NOBODY = TemplateCheckRequested | GraphWorkRequested
+_KINDS = {
+    EmailRequested: "emails",
+    BoardRequested: "boards",
+    TemplateCheckRequested: "templates",
+    GraphWorkRequested: GRAPH,
+}
 
 
 @dataclass(frozen=True)
@@ -152,8 +160,8 @@ class Asker:
     def _open_job(self, shop: str, request: Request) -> Document:
         body = {
             "kind": _KINDS[type(request)],
-            "user_id": getattr(request, "user_id", None),  # a check of a template is about nobody
-            "preview": getattr(request, "preview", isinstance(request, TemplateCheckRequested)),
+            "user_id": getattr(request, "user_id", None),
+            "preview": getattr(request, "preview", isinstance(request, _ABOUT_NOBODY)),
             "status": "pending",
             "digest": digest(request),
             "expires_at": to_ms(self._ports.clock.now() + EXPIRES),
@@ -177,8 +185,7 @@ class Asker:
     def _envelope(self, shop: str, request: Request, correlation_id: str) -> Envelope[Request]:
         now = self._ports.clock.now()
         told = {"replyto": self.instance, "expirytime": (now + EXPIRES).isoformat()}
-        about = request.template if isinstance(request, TemplateCheckRequested) else request.user_id
-        return Envelope(shop, request.request_id, about, now.isoformat(), request, correlation_id, told)
+        return Envelope(shop, request.request_id, _subject(request), now.isoformat(), request, correlation_id, told)
 
     def _forget(self, slot: tuple[str, str], future: Future[Replied]) -> None:
         with self._lock:
@@ -187,6 +194,16 @@ class Asker:
                 self._pending[slot] = left
             else:
                 self._pending.pop(slot, None)
+
+
+def _subject(request: Request) -> str:
+    """Return what a request is about: its key on the bus keeps the order of what is about the same."""
+    match request:
+        case TemplateCheckRequested():
+            return request.template
+        case GraphWorkRequested():
+            return request.work
+    return request.user_id
 
 
 def _came_too_late(reply: Replied) -> bool:

@@ -19,6 +19,7 @@ from services.gateway.routes import (
     console,
     deadletters,
     graph,
+    graphwork,
     keys,
     making,
     privacy,
@@ -49,6 +50,7 @@ ROUTES = (
     keys,
     audit,
     deadletters,
+    graphwork,
 )
 
 

@@ -9,7 +9,7 @@ from functools import partial
 
 from cachetools.func import ttl_cache
 
-from services.graph import backfill
+from services.graph import backfill, working
 from services.graph.handlers import project
 from services.graph.pacing import Pacing
 from services.graph.ports import Changed, GraphPorts
@@ -17,9 +17,10 @@ from services.graph.rebuild import rebuild
 from services.graph.similarity import Refresher
 from services.graph.tidying import Tidier
 from services.graph.watch import Watch
-from shared.bus.dispatch import Received, batches
+from services.graph.working import Works
+from shared.bus.dispatch import Received, batches, each
 from shared.bus.port import Subscription, unready
-from shared.contracts.topics import COMMERCE
+from shared.contracts.topics import COMMERCE, GRAPH_REQUESTS
 from shared.engines import Engines
 from shared.errors import TransientError, UnavailableError
 from shared.logs import logger
@@ -54,7 +55,9 @@ class GraphService:
             changed=self._changed,
         )
         self.watch = Watch(self.ports, partial(engines.bus.lag, GROUP, COMMERCE), self._unless_stopping)
+        self.works = Works(self.ports, self._unless_stopping)
         self._subscription: Subscription | None = None
+        self._asked: Subscription | None = None
         self._aside: list[threading.Thread] = []
         self._stopping = threading.Event()
 
@@ -88,6 +91,8 @@ class GraphService:
         for thread in self._aside:
             thread.join()
         self.watch.stop()
+        if self._asked is not None:
+            self._asked.stop()
         if self._subscription is not None:
             self._subscription.stop()
             self.refresher.stop()
@@ -95,11 +100,12 @@ class GraphService:
 
     def unready(self) -> str | None:
         """Return what keeps the consumer from its work, or none: a graph that is being rebuilt, say."""
-        return unready([self._subscription] if self._subscription is not None else [])
+        return unready([each for each in (self._subscription, self._asked) if each is not None])
 
     def progress(self) -> float:
         """Return seconds since the consumer last made progress; 0 while it is not subscribed yet, or must wait."""
-        return self._subscription.progress() if self._subscription is not None and not self.watch.busy else 0.0
+        waits = self.watch.busy or self.works.busy
+        return self._subscription.progress() if self._subscription is not None and not waits else 0.0
 
     def _needs_rebuild(self) -> bool:
         return bool(self._engines.knowledge.status().get("needs_rebuild"))
@@ -179,6 +185,8 @@ class GraphService:
         self._subscription = self._engines.bus.subscribe(
             GROUP, COMMERCE, handler, batch=self._engines.settings.graph_batch
         )
+        asked = each(self.works.handle, bus=self._engines.bus, group=working.GROUP)
+        self._asked = self._engines.bus.subscribe(working.GROUP, [GRAPH_REQUESTS], asked, batch=1)
         self.watch.start()
 
     def _changed(self, changed: Changed) -> None:

@@ -1,15 +1,16 @@
-"""What marketing asks for and gets: email and board requests, what came of them, and the reply to who asked."""
+"""What is asked for over the bus and what is got: emails, boards, work on the graph; and the reply to who asked."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from shared.contracts.templates import Draft
 from shared.contracts.values import Id, Model, Moment
 
+GraphWork = Literal["verify", "rebuild", "repair"]
 EXPIRED = "expired"  # the code of a problem: nobody got to the request in time, and nothing was done
 
 
@@ -58,6 +59,15 @@ class BoardRequested(Model):
     user_id: Id
     layout: Id | None = None  # wide (default), square or story
     at: Moment | None = None
+
+
+class GraphWorkRequested(Model):
+    """Compare a shop's graph with its ledger, mend it, or make the whole graph anew, which all shops share."""
+
+    type: ClassVar[str] = "com.tastegraph.graph.work-requested.v1"
+
+    request_id: Id
+    work: GraphWork
 
 
 class EmailGenerated(Model):

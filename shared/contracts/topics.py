@@ -15,6 +15,7 @@ EMAIL_REQUESTS = "marketing.email-requests.v1"
 EMAILS = "marketing.emails.v1"
 BOARD_REQUESTS = "marketing.board-requests.v1"
 BOARDS = "marketing.boards.v1"
+GRAPH_REQUESTS = "graph.requests.v1"
 REPLIES = "gateway.replies.v1"
 
 COMMERCE = (PURCHASES, INTERESTS, PRODUCTS, USERS)
@@ -82,9 +83,17 @@ TOPICS: dict[str, Topic] = {
             retention_ms=7 * _DAYS,
         ),
         Topic(
+            GRAPH_REQUESTS,
+            (requests.GraphWorkRequested,),
+            ("gateway",),
+            ("graph",),
+            partitions=1,  # one piece of such work at a time
+            retention_ms=24 * _HOURS,
+        ),
+        Topic(
             REPLIES,
             (requests.Replied,),
-            ("email", "visionboard"),
+            ("email", "visionboard", "graph"),
             ("gateway",),
             dead_letters=False,
             partitions=4,

@@ -72,8 +72,11 @@ def test_every_post_and_put_with_a_body_says_which(spec, app):
     silent = [
         name for name, operation in operations(spec) if name.startswith("POST") and "requestBody" not in operation
     ]
-    # Publishing needs no words; and one click's form is RFC 8058's.
-    assert {"POST /v1/unsubscribe/{token}", "POST /v1/templates/{name}/versions/{version}/publish"} == set(silent)
+    # Publishing and work on the graph need no words; and one click's form is RFC 8058's.
+    work = {f"POST /v1/graph/{work}" for work in ("verify", "repair", "rebuild")}
+    assert work | {"POST /v1/unsubscribe/{token}", "POST /v1/templates/{name}/versions/{version}/publish"} == set(
+        silent
+    )
 
 
 def test_every_parameter_of_a_path_is_declared_and_every_other_is_told(spec):

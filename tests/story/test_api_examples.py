@@ -80,6 +80,9 @@ def test_every_documented_example_is_answered_as_documented(served, document, th
             path, method=method.upper(), query_string=query, headers=served.admin, **sent, **content
         )
         tried += 1
+        if path.startswith("/v1/graph/") and method == "post":  # a shop has one such job at a time
+            job = answer.headers["Location"]
+            served.eventually(lambda job=job: served.get(job).json["status"] == "done")
         if answer.status_code >= 300:
             failed[name] = (answer.status_code, answer.text[:300])
     assert failed == {}

@@ -194,6 +194,7 @@ def lived(running: Running, shop: list[dict[str, Any]]) -> Outcome:
     users = sorted({each["user_id"] for each in shop})[:5]
     report = settled(running.verify, 240)
     assert report["equal"]
+    assert worked_on(running, "verify") == worked_on(running, "rebuild")
     running.refresh()
     recommendations = settled(lambda: advised(running, users), 120)
     email = running.ask("/v1/emails", {"user_id": users[0], "at": AT, "campaign": "story", "period": "2025"})
@@ -204,6 +205,18 @@ def lived(running: Running, shop: list[dict[str, Any]]) -> Outcome:
     drawn = running.ask(f"/v1/boards/{board['board_id']}/json")
     assert drawn.pop("board_id") == board["board_id"]  # without an Idempotency-Key each board has an id of its own
     return Outcome(report["ledger"], recommendations, parts, drawn, campaigned(running, [*users, "stranger"]))
+
+
+def worked_on(running: Running, work: str) -> Any:
+    """Have the graph service verify or rebuild the graph; return what it says of the shop."""
+    status, begun = running.call(f"{running.gateway}/v1/graph/{work}", {})
+    assert status == 202, begun
+    path, deadline = f"/v1/jobs/{json.loads(begun)['job_id']}", time.monotonic() + 120
+    while (told := running.ask(path))["status"] == "pending":
+        assert time.monotonic() < deadline, told
+        time.sleep(0.2)
+    assert told["result"]["equal"], told
+    return told["result"]
 
 
 def campaigned(running: Running, users: list[str]) -> Any:

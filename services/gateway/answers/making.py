@@ -84,7 +84,7 @@ class Job(Shown):
     """How far a request has come. Pending ones end as expired when nobody answered them in time."""
 
     job_id: str = Field(examples=_ID)
-    kind: str = Field(description="emails, boards, templates or erasures", examples=["emails"])
+    kind: str = Field(description="emails, boards, templates, graph or erasures", examples=["emails"])
     status: Literal["pending", "done", "skipped", "failed", "expired"] = Field(examples=["done"])
     user_id: str | None = Field(None, examples=["ann"])
     location: str | None = Field(None, description="where the result is", examples=["/v1/emails/0c9d7be0a1f24e55"])
