@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from queue import Empty, SimpleQueue
 from typing import Protocol, TypeVar
 
 from pydantic import ValidationError
@@ -42,10 +43,11 @@ Needs = Callable[[Engines, S], dict[str, Check]]
 
 def run(work: Work) -> None:
     """Run a process's work until it returns: exit status 0 done, 1 failed, 2 wrongly started; never a traceback."""
+    stopping = told_to_stop()
     try:
         settings = load_settings()
         logs.configure(settings)
-        work(settings, told_to_stop())
+        work(settings, stopping)
     except Exception as error:  # noqa: BLE001 (the last place where one line can still be made of it)
         sys.exit(complain(error))
 
@@ -114,24 +116,22 @@ def load_settings(**given: object) -> Settings:
 
 def told_to_stop() -> threading.Event:
     """Return an event that SIGTERM or SIGINT sets; told twice, or after LONGEST_STOP seconds, the process just ends."""
-    stopping = threading.Event()
-
-    def tell(number: int, _: object) -> None:
-        if stopping.is_set():
-            os._exit(128 + number)
-        stopping.set()
-        watchdog = threading.Timer(LONGEST_STOP, _cut_short)
-        watchdog.daemon = True
-        watchdog.start()
-
+    # A handler runs in the midst of whatever the main thread does, wait for this event perhaps: it may take no lock.
+    stopping, told = threading.Event(), SimpleQueue[int]()
+    threading.Thread(target=_obey, args=(told, stopping), name="signals", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, tell)
+        signal.signal(number, lambda number, _: told.put(number))
     return stopping
 
 
-def _cut_short() -> None:
-    _log.error("process.stop-cut-short", seconds=LONGEST_STOP)
-    os._exit(0)
+def _obey(told: SimpleQueue[int], stopping: threading.Event) -> None:
+    told.get()
+    stopping.set()
+    try:
+        os._exit(128 + told.get(timeout=LONGEST_STOP))
+    except Empty:
+        _log.error("process.stop-cut-short", seconds=LONGEST_STOP)
+        os._exit(0)
 
 
 def complain(error: Exception) -> int:

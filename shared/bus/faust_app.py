@@ -34,6 +34,7 @@ def make_app(cluster: Cluster, group: str, loop: asyncio.AbstractEventLoop) -> f
         stream_wait_empty=False,
         broker_session_timeout=10.0,
         broker_heartbeat_interval=2.0,
+        broker_rebalance_timeout=15.0,  # so long others wait for a member that lives and does not come along
         broker_request_timeout=20.0,
         broker_commit_livelock_soft_timeout=_NEVER,  # Faust's own commits have nothing to do
         stream_processing_timeout=_NEVER,

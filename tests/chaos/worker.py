@@ -86,7 +86,8 @@ class Worker:
             self.bad_ends.append(f"{self.name} did not end within {END_SECONDS:.0f} s of SIGTERM")
             self.kill()
             return
-        if ran and code != 0:
+        born = self._begun or code != -signal.SIGTERM  # Python itself may not have begun to listen
+        if ran and born and code != 0:
             self.bad_ends.append(f"{self.name} ended with {code} after {time.monotonic() - begun:.1f} s")
 
     def kill(self) -> None:

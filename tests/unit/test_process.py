@@ -1,0 +1,38 @@
+"""A process that is told to end: whatever it is at, it hears it."""
+
+import signal
+import subprocess
+import sys
+
+TOLD = """
+import os, signal, sys, time
+from shared import process
+
+process.LONGEST_STOP = 0.5
+asked = process.told_to_stop()
+{told}
+print("heard", asked.wait(20), flush=True)
+time.sleep({busy})
+"""
+END = "os.kill(os.getpid(), signal.SIGTERM)"
+
+
+def ended(told, busy=0):
+    command = [sys.executable, "-c", TOLD.format(told=told, busy=busy)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_process_that_is_told_to_end_just_as_it_begins_to_wait_hears_it():
+    """Waiting for an event holds the event's lock for a moment: whoever sets it from a signal's handler stops there."""
+    after = ended(f"with asked._cond: {END}; time.sleep(0.2)")
+    assert (0, "heard True\n") == (after.returncode, after.stdout)
+
+
+def test_a_process_that_is_told_twice_ends_at_once():
+    after = ended(f"{END}; asked.wait(20); {END}", busy=60)
+    assert (128 + signal.SIGTERM) == after.returncode
+
+
+def test_a_process_that_takes_too_long_to_end_is_cut_short():
+    after = ended(END, busy=60)
+    assert (0, True, True) == (after.returncode, "heard True" in after.stdout, "stop-cut-short" in after.stdout)
