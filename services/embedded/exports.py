@@ -13,6 +13,7 @@ from shared.contracts.values import from_minor_units
 from shared.decisions import under_rules
 from shared.errors import UsageError
 from shared.history.port import TrendQuery, TrendRow
+from shared.knowledge.communities import said
 from shared.knowledge.recommend import recommend
 from shared.knowledge.rows import Facts, Interested, Named, Purchased, Reacted, Row, RowKey
 from shared.knowledge.tables import TABLES
@@ -20,7 +21,7 @@ from shared.knowledge.tables import TABLES
 Arguments = Mapping[str, Any]
 Lines = Iterator[dict[str, Any]]
 
-_MOST_TRENDS = 10_000
+_MOST_TRENDS, _PAGE = 10_000, 500
 _PERIODS = ("day", "week", "month")
 _DIMENSIONS = ("total", "product", "category", "interest")
 
@@ -122,9 +123,21 @@ def export_recommendations(runtime: Runtime, arguments: Arguments) -> Lines:
                 yield {"result": {**head, **told, "score": item.score, "reason": item.reason}}
 
 
+def export_communities(runtime: Runtime, arguments: Arguments) -> Lines:
+    """Yield who is in which community of interest: a row for each member, the largest community first."""
+    shop, knowledge = known_shop(runtime, arguments["shop"]), runtime.engines.knowledge
+    runtime.settle()
+    runtime.graph.refresher.freshen(shop)
+    for each in knowledge.communities(shop):
+        head, after = {"community": each.id, "words": said(each.products), "members": each.members}, ""
+        while page := knowledge.members(shop, each.id, after=after, limit=_PAGE):
+            yield from ({"result": {**head, "user_id": user}} for user in page)
+            after = page[-1]
+
+
 def _users(runtime: Runtime, shop: str) -> Iterator[str]:
     after = ""
-    while page := runtime.engines.knowledge.users(shop, after=after, limit=500):
+    while page := runtime.engines.knowledge.users(shop, after=after, limit=_PAGE):
         yield from page
         after = page[-1]
 
@@ -132,5 +145,6 @@ def _users(runtime: Runtime, shop: str) -> Iterator[str]:
 EXPORTS: dict[str, Callable[[Runtime, Arguments], Lines]] = {
     "export.graph": export_graph,
     "export.trends": export_trends,
+    "export.communities": export_communities,
     "export.recommendations": export_recommendations,
 }

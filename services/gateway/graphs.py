@@ -6,13 +6,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from shared.knowledge.insight import Alike, Neighbourhood, Node, Ways
+from services.gateway.paging import page, sliced
+from services.gateway.questions import Likeness
+from shared.knowledge.communities import said
+from shared.knowledge.insight import Alike, Community, Neighbourhood, Node, Ways
 from shared.knowledge.names import tidy
 
+MOST_ALIKE = 50
+Answered = tuple[Mapping[str, Any], int, Mapping[str, str]]
 
-def alike(one: Alike) -> Mapping[str, Any]:
-    """Return similar users or products as JSON."""
-    return {"items": one.neighbours, "partial": one.partial}
+
+def alike(one: Alike, asked: Likeness, question: str) -> Answered:
+    """Return a page of similar users or products as JSON."""
+    some, following = sliced(one.neighbours, question, asked.page_token, asked.limit)
+    return page(some, following, partial=one.partial)
+
+
+def community(one: Community) -> Mapping[str, Any]:
+    """Return a community as JSON, with the words that it is called by."""
+    typical = [{**asdict(each), "title": tidy(each.title)} for each in one.products]
+    return {"id": one.id, "words": said(one.products), "members": one.members, "products": typical}
 
 
 def neighbourhood(one: Neighbourhood) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -44,6 +45,22 @@ def place_of(question: str, token: str, default: Any) -> Any:
     if asked != question or type(place) is not type(default):
         raise _foreign()
     return place
+
+
+def question_of(*parts: object) -> str:
+    """Return a question's name in tokens: short, however long its parts."""
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
+
+
+def sliced(items: Sequence[Any], question: str, token: str, most: int) -> tuple[Sequence[Any], str]:
+    """Return a page of a list that is all at hand, and the token of the next one (empty: that was all).
+
+    Raises:
+        InvalidInputError: as for `place_of`.
+    """
+    start = place_of(question, token, 0)
+    end = start + most
+    return items[start:end], token_after(question, end) if len(items) > end else ""
 
 
 def page(items: Sequence[Any], token: str, **more: Any) -> tuple[Mapping[str, Any], int, Mapping[str, str]]:

@@ -70,9 +70,10 @@ class Offers(Asked):
 
 
 class Likeness(Asked):
-    """How many to list."""
+    """How many to list at once; there are 50 at most."""
 
-    limit: Limit = Field(20, description="items at most")
+    limit: Limit = Field(20, description="items on a page at most")
+    page_token: str = Field("", max_length=500, description="what the page before gave as next_page_token")
 
 
 class Around(Asked):
@@ -109,7 +110,9 @@ class Counted(Asked):
     key: Text | None = Field(None, description="one product, category (Grocery/Dairy) or interest only")
     since: DayOrMoment | None = Field(None, description="a date, or a time with its zone")
     until: DayOrMoment | None = Field(None, description="likewise; excluded")
-    limit: int = Field(500, ge=1, le=2_000, description="rows at most")
+    compare: Literal["previous"] | None = Field(None, description="previous: each row with the period before it")
+    limit: int = Field(500, ge=1, le=2_000, description="rows on a page at most")
+    page_token: str = Field("", max_length=500, description="what the page before gave as next_page_token")
 
     def of(self, shop: str) -> TrendQuery:
         """Return the question of a shop."""

@@ -15,6 +15,7 @@ from services.gateway.quotas import Quotas
 from services.gateway.routes import (
     audit,
     campaigns,
+    communities,
     consent,
     console,
     deadletters,
@@ -40,6 +41,7 @@ ROUTES = (
     users,
     usertokens,
     graph,
+    communities,
     making,
     campaigns,
     templates,

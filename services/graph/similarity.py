@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
+from services.graph.communities import communities
 from services.graph.fitting import Fit, fit
 from services.graph.matching import match_tags
 from services.graph.neighbours import derive
@@ -105,6 +107,7 @@ class Refresher:
         purchases = self._knowledge.purchases(shop)
         fitted = self._fit(shop, purchases)
         derived = derive(purchases, self._knowledge.abouts(shop), fitted)
+        derived = replace(derived, communities=communities(purchases, derived.similar_to))
         self._knowledge.refresh(shop, derived)
         self._standings.keep(shop, purchases, derived)
         return fitted

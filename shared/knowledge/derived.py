@@ -11,9 +11,9 @@ from itertools import islice
 from typing import Any
 
 from shared.knowledge.engine import Engine
-from shared.knowledge.port import Amendment, Derived
+from shared.knowledge.port import Amendment, Communities, Derived
 from shared.knowledge.rows import uid
-from shared.knowledge.tables import DERIVED, STRING, DerivedTable
+from shared.knowledge.tables import COMMUNITY, DERIVED, STRING, DerivedTable
 
 _CHUNK = 5_000  # edges in one transaction: some tens of milliseconds, so that events go on in between
 _UNDRAWN = (0, 0.0, 1.0)  # recent buyers, newcomers, loyalty of a product of which nothing was said
@@ -29,6 +29,7 @@ def write_derived(engine: Engine, shop: str, derived: Derived) -> None:
     _replace(engine, shop, DERIVED["popular"], [(shop, *edge) for edge in derived.popular])
     _replace(engine, shop, DERIVED["popular_in"], derived.popular_in)
     _draw(engine, shop, derived.products)
+    _write_communities(engine, shop, derived.communities)
     with engine.transaction():
         told = {"parameters": asdict(derived.parameters), "fit": derived.fit}
         engine.run(
@@ -80,6 +81,23 @@ def _set_drawing(
         with engine.transaction():
             engine.run("set_drawing", {"rows": changed[start : start + _CHUNK]})
         time.sleep(_PAUSE)
+
+
+def _write_communities(engine: Engine, shop: str, found: Communities) -> None:
+    """Let new communities begin, then everyone change over, then the old ones go: nobody is in none meanwhile."""
+    wanted = {id for _, id in found.members}
+    held = {row["id"] for row in engine.run("ids_community", {"shop": shop})}
+    _for_communities(engine, shop, "create", sorted(wanted - held))
+    _replace(engine, shop, DERIVED["member_of"], found.members)
+    _replace(engine, shop, DERIVED["typical"], found.typical)
+    _for_communities(engine, shop, "delete", sorted(held - wanted))
+
+
+def _for_communities(engine: Engine, shop: str, verb: str, ids: Sequence[str]) -> None:
+    rows = [{"uid": uid(COMMUNITY.kind, shop, id), "shop": shop, "id": id} for id in ids]
+    if rows:
+        with engine.transaction():
+            engine.run(f"{verb}_community", {"rows": rows, "uids": [row["uid"] for row in rows]})
 
 
 def write_matches(engine: Engine, shop: str, matches: Sequence[tuple[str, str, float]]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shared.knowledge.tables import DERIVED, TABLES
+from shared.knowledge.tables import DERIVED, LABELS
 
 _OVER_ROWS = "UNWIND $rows AS row\n"
 _MERGES = re.compile(r"^MERGE ", re.MULTILINE)
@@ -87,7 +87,8 @@ def creation(label: str, columns: tuple[str, ...]) -> str:
     """Return what creates derived edges from Arrow columns, `source` and `target` uids first."""
     table = next(table for table in DERIVED.values() if table.label == label)
     properties = ", ".join(f"{name}: {name}" for name in columns[2:])
+    edge = f"[:{label} {{{properties}}}]" if properties else f"[:{label}]"
     return (
-        f"LOAD FROM $rows MATCH (a:{TABLES[table.source].label} {{uid: source}}) "
-        f"MATCH (b:{TABLES[table.target].label} {{uid: target}}) CREATE (a)-[:{label} {{{properties}}}]->(b)"
+        f"LOAD FROM $rows MATCH (a:{LABELS[table.source]} {{uid: source}}) "
+        f"MATCH (b:{LABELS[table.target]} {{uid: target}}) CREATE (a)-{edge}->(b)"
     )

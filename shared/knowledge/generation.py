@@ -17,9 +17,9 @@ import ladybug
 from shared.errors import TastegraphError, UnavailableError
 from shared.knowledge.dialect import Step, step_of
 from shared.knowledge.engine import CutShortError
-from shared.knowledge.tables import DERIVED, EDGES, NODES, TABLES, DerivedTable, Table
+from shared.knowledge.tables import COMMUNITY, DERIVED, EDGES, LABELS, NODES, DerivedTable, Table
 
-FORMAT = 3
+FORMAT = 4
 _FILE = "graph.lbug"
 _OPENING = "OPENING"  # stands while the file is being opened: an open that kills the process is seen the next time
 _SEAL = "SEAL"  # written on closing: what the file's bytes were, so that any byte changed at rest is seen on opening
@@ -262,9 +262,10 @@ def _schema() -> Iterator[str]:
         columns = [(name, type_) for name, type_, _ in node.derived]
         properties = ", ".join(f"{name} {type_}" for name, type_ in (*node_head(node), *node.columns, *columns))
         yield f"CREATE NODE TABLE {node.label}({properties}, PRIMARY KEY(uid))"
+    yield f"CREATE NODE TABLE {COMMUNITY.label}(uid STRING, shop STRING, id STRING, PRIMARY KEY(uid))"
     edges: list[Table | DerivedTable] = [*EDGES, *DERIVED.values()]
     for edge in edges:
-        ends = f"FROM {TABLES[edge.source].label} TO {TABLES[edge.target].label}"
+        ends = f"FROM {LABELS[edge.source]} TO {LABELS[edge.target]}"
         yield f"CREATE REL TABLE {edge.label}({', '.join([ends, *(f'{n} {t}' for n, t in edge.columns)])})"
     yield (
         "CREATE NODE TABLE Watermark(uid STRING PRIMARY KEY, log STRING, topic STRING, partition INT64, position INT64)"

@@ -208,6 +208,25 @@ class Alike:
 
 
 @dataclass(frozen=True, slots=True)
+class Typical:
+    """A product that is typical of a community: `buyers` of its members, `lift` times as many as of the whole shop."""
+
+    product_id: str
+    title: str
+    buyers: int
+    lift: float
+
+
+@dataclass(frozen=True, slots=True)
+class Community:
+    """People whose baskets are alike; `products` are the most telling ones."""
+
+    id: str
+    members: int
+    products: tuple[Typical, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A node of a drawn neighbourhood: `kind` is user, product or interest."""
 

@@ -14,7 +14,7 @@ from shared.errors import UnavailableError
 from shared.knowledge.neo4j_driver import Connection, ContendedError, answering, persistently
 from shared.knowledge.neo4j_text import creation_of, generations_in, removal, schema, text_of
 
-FORMAT = 2
+FORMAT = 3
 _READ_SECONDS = 10.0
 _WRITE_SECONDS = 120.0
 _ALONE_SECONDS = 600.0  # comparing reads the whole of a shop

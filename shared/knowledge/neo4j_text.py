@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from shared.knowledge.statements import statements
-from shared.knowledge.tables import DERIVED, EDGES, NODES, TABLES, DerivedTable, Table
+from shared.knowledge.tables import DERIVED, EDGES, LABELS, DerivedTable, Table
 
-LABELS = (*(node.label for node in NODES), "Watermark")
+_LABELS = (*LABELS.values(), "Watermark")
 _OF_A_GENERATION = re.compile(r"_g(\d+)(?:_shop|_id)?$")
-_LABEL = re.compile(rf":({'|'.join(LABELS)})\b")
+_LABEL = re.compile(rf":({'|'.join(_LABELS)})\b")
 _CREATES_EDGE = re.compile(r"CREATE \(a\)-\[:(?P<type>\w+)(?: \{(?P<properties>.*)\})?\]->\(b\)")
 _FINDS_EDGES = re.compile(
     r"MATCH \(a:\w+ \{uid: row\.source\}\)-\[e:(?P<type>\w+)\]->\(b:\w+\)\nWHERE b\.uid IN row\.targets\n"
@@ -33,7 +33,7 @@ def text_of(name: str, generation: int) -> str:
 def creation_of(label: str, generation: int) -> str:
     """Return the statement that creates derived edges of a kind in bulk."""
     table: DerivedTable = _BY_LABEL[label]
-    source, target = TABLES[table.source].label, TABLES[table.target].label
+    source, target = LABELS[table.source], LABELS[table.target]
     properties = ", ".join(f"{name}: row.{name}" for name, _ in table.columns)
     return _in(
         f"UNWIND $rows AS row\nMATCH (a:{source} {{uid: row.source}})\nMATCH (b:{target} {{uid: row.target}})\n"
@@ -45,12 +45,12 @@ def creation_of(label: str, generation: int) -> str:
 def schema(generation: int) -> Iterator[str]:
     """Yield what makes uids unique and shops quick to find: for the generation's nodes, and for edges."""
     yield "CREATE CONSTRAINT generation_once IF NOT EXISTS FOR (n:Generation) REQUIRE n.uid IS UNIQUE"
-    for label in LABELS:
+    for label in _LABELS:
         name = f"{label.lower()}_g{generation}"
         yield f"CREATE CONSTRAINT {name} IF NOT EXISTS FOR (n:{label}_g{generation}) REQUIRE n.uid IS UNIQUE"
-    for node in NODES:
-        name = f"{node.kind}_g{generation}"
-        yield f"CREATE INDEX {name}_shop IF NOT EXISTS FOR (n:{node.label}_g{generation}) ON (n.shop)"
+    for kind, label in LABELS.items():
+        name = f"{kind}_g{generation}"
+        yield f"CREATE INDEX {name}_shop IF NOT EXISTS FOR (n:{label}_g{generation}) ON (n.shop)"
     yield f"CREATE INDEX user_g{generation}_id IF NOT EXISTS FOR (n:User_g{generation}) ON (n.shop, n.id)"
     edges: list[Table | DerivedTable] = [*EDGES, *DERIVED.values()]
     for edge in edges:
@@ -60,15 +60,15 @@ def schema(generation: int) -> Iterator[str]:
 
 def removal(generation: int) -> Iterator[str]:
     """Yield what removes a generation, in transactions small enough for any of them to fit in memory."""
-    for label in LABELS:
+    for label in _LABELS:
         yield (
             f"MATCH (n:{label}_g{generation})-[e]-() "
             "CALL (e) { DELETE e } IN TRANSACTIONS OF 10000 ROWS"  # edges first: a node may have very many
         )
         yield f"MATCH (n:{label}_g{generation}) CALL (n) {{ DETACH DELETE n }} IN TRANSACTIONS OF 10000 ROWS"
         yield f"DROP CONSTRAINT {label.lower()}_g{generation} IF EXISTS"
-    for node in NODES:
-        yield f"DROP INDEX {node.kind}_g{generation}_shop IF EXISTS"
+    for kind in LABELS:
+        yield f"DROP INDEX {kind}_g{generation}_shop IF EXISTS"
     yield f"DROP INDEX user_g{generation}_id IF EXISTS"
 
 

@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     import numpy as np
 
     from shared.knowledge.hindsight import Hindsight
-    from shared.knowledge.insight import Alike, Fitted, Insight, Neighbourhood, Parameters, Product, Profile, Ways
+    from shared.knowledge.insight import (
+        Alike,
+        Community,
+        Fitted,
+        Insight,
+        Neighbourhood,
+        Parameters,
+        Product,
+        Profile,
+        Ways,
+    )
     from shared.knowledge.near import Near
     from shared.knowledge.projection import Delta, Row, RowKey
     from shared.knowledge.segments import Filter
@@ -63,6 +73,18 @@ class KnowledgeReader(Protocol):
     def similar_products(self, shop: str, product_id: str, limit: int = 20) -> Alike:
         """Return products bought by the same people, with why."""
 
+    def communities(self, shop: str) -> tuple[Community, ...]:
+        """Return a shop's communities of interest as of its last refresh (100 at most), the largest first.
+
+        Each with how many it has, and the five products that are most typical of it.
+        """
+
+    def community(self, shop: str, id: str) -> Community | None:
+        """Return one of them with its 30 most typical products, or none."""
+
+    def members(self, shop: str, id: str, *, after: str = "", limit: int = 50) -> list[str]:
+        """Return a community's user ids in order, after one of them; at most 1,000."""
+
     def neighbourhood(
         self,
         shop: str,
@@ -97,6 +119,17 @@ class KnowledgeReader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Communities:
+    """Communities of interest: each user's (user, community id), and what is typical of each, the most telling first.
+
+    `typical`: community id, product, place from 0 on, buyers among its members, lift over the whole shop.
+    """
+
+    members: Sequence[tuple[str, str]] = ()
+    typical: Sequence[tuple[str, str, int, int, float]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Derived:
     """Refreshed knowledge of one shop, outside the digest. All by our ids; lists are already cut to their strongest.
 
@@ -114,6 +147,7 @@ class Derived:
     at: int
     products: Sequence[tuple[str, int, float, float]] = ()
     fit: Mapping[str, object] = field(default_factory=dict)
+    communities: Communities = field(default_factory=Communities)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from shared.knowledge import paths
+from shared.knowledge import communities, paths
 from shared.knowledge.engine import Engine
 from shared.knowledge.hindsight import Hindsight
-from shared.knowledge.insight import Alike, Fitted, Insight, Neighbour, Neighbourhood, Product, Profile, Ways
+from shared.knowledge.insight import (
+    Alike,
+    Community,
+    Fitted,
+    Insight,
+    Neighbour,
+    Neighbourhood,
+    Product,
+    Profile,
+    Ways,
+)
 from shared.knowledge.near import Near
 from shared.knowledge.neighbourhoods import check, draw
 from shared.knowledge.patience import SECONDS, Patience
@@ -106,6 +116,18 @@ class Reading:
             for row, other in rows
         )
         return Alike(tuple(found), patience.partial)
+
+    def communities(self, shop: str) -> tuple[Community, ...]:
+        """Return a shop's communities of interest, the largest first (see the port)."""
+        return communities.listed(self.engine, shop)
+
+    def community(self, shop: str, id: str) -> Community | None:
+        """Return one of them with its most typical products, or none."""
+        return communities.one(self.engine, shop, id)
+
+    def members(self, shop: str, id: str, *, after: str = "", limit: int = 50) -> list[str]:
+        """Return a community's user ids in order, after one of them; at most 1,000."""
+        return communities.members(self.engine, shop, id, after, _clamp(limit, _MOST_USERS))
 
     def neighbourhood(
         self, shop: str, kind: str, id: str, *, depth: int = 2, kinds: Sequence[str] = (), limit: int = 60

@@ -148,6 +148,17 @@ class DerivedTable:
     columns: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True)
+class DerivedNode:
+    """A kind of node that refreshing makes, outside the digest; it has an id and nothing else."""
+
+    kind: str
+    label: str
+
+
+COMMUNITY = DerivedNode("community", "Community")
+LABELS: Mapping[str, str] = {node.kind: node.label for node in NODES} | {COMMUNITY.kind: COMMUNITY.label}
+
 DERIVED: Mapping[str, DerivedTable] = {
     table.kind: table
     for table in (
@@ -163,5 +174,9 @@ DERIVED: Mapping[str, DerivedTable] = {
         DerivedTable("popular", "POPULAR", "shop", "product", (("buyers", INTEGER),)),
         DerivedTable("popular_in", "POPULAR_IN", "interest", "product", (("buyers", INTEGER),)),
         DerivedTable("matches", "MATCHES", "interest", "interest", (("likeness", REAL),)),
+        DerivedTable("member_of", "MEMBER_OF", "user", "community", ()),
+        DerivedTable(
+            "typical", "TYPICAL", "community", "product", (("place", INTEGER), ("buyers", INTEGER), ("lift", REAL))
+        ),
     )
 }

@@ -10,7 +10,10 @@ from flask import Flask, Response, request
 # Whoever keeps it asks every time whether it still stands; while we cannot answer, it may be shown for a while.
 FRESH = "private, max-age=0, must-revalidate, stale-if-error=300"
 DERIVED = "private, max-age=0, stale-while-revalidate=60, stale-if-error=300"  # what refreshes make, not events
-_DERIVED = frozenset({"similar_users", "similar_products", "neighbourhood", "trends", "communities", "path"})
+_DERIVED = frozenset(
+    {"similar_users", "similar_products", "neighbourhood", "trends", "path"}
+    | {"communities", "community", "community_users", "community_products"}
+)
 
 
 def cached(app: Flask) -> None:

@@ -67,6 +67,21 @@ def test_a_graph_is_two_tables_of_parquet(shop, tmp_path):
     assert (2.0, "2.50", "EUR") == (bought["quantity"], bought["spend"], bought["currency"])
 
 
+def test_communities_are_a_table_of_their_members(shop, tmp_path):
+    head = {"purchased_at": "2026-01-03T10:00:00Z", "currency": "EUR"}
+    line = {"product_id": "saw", "quantity": 1, "unit_price": 9, "name": "Saw", "categories": ["Tools"]}
+    orders = [{**head, "purchase_id": f"t{n}", "user_id": f"=t{n}", "lines": [line]} for n in range(3)]
+    (tmp_path / "o.ndjson").write_text("\n".join(map(json.dumps, orders)))
+    words = (*shop[:2], "--shop", "tools")
+    run("import", *words, tmp_path / "o.ndjson")
+    run("export", "communities", *words, "--out", tmp_path)
+    run("export", "communities", *words, "--out", tmp_path, "--format", "parquet")
+    told = parquet.read_table(tmp_path / "communities.parquet").to_pylist()
+
+    assert [f"'=t{n}" for n in range(3)] == [row["user_id"] for row in rows(tmp_path / "communities.csv")]
+    assert {("People who buy Saw", 3)} == {(row["words"], row["members"]) for row in told}
+
+
 def test_no_cell_of_a_csv_is_a_formula(shop, tmp_path):
     run("export", "graph", *shop, "--out", tmp_path, "--format", "csv")
     run("export", "trends", *shop, "--out", tmp_path, "--by", "product")

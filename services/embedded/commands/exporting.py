@@ -11,14 +11,15 @@ import typer
 from services.embedded.commands.asking import Data, Json, Shop, example, note, results, show
 from shared.errors import UsageError
 
-app = typer.Typer(no_args_is_help=True, help="Take the graph, trends or recommendations out, as files.")
+app = typer.Typer(no_args_is_help=True, help="Take the graph, trends, communities or recommendations out, as files.")
 Out = Annotated[Path, typer.Option("--out", help="Directory for the files; made if need be.")]
 Format = Annotated[str, typer.Option("--format", help="csv or parquet.")]
 Period = Annotated[str, typer.Option(help="day, week or month.")]
 _TRENDS = ("start", "key", "count", "quantity", "revenue", "currency", "buyers", "score")
 _OFFERS = ("user_id", "slate", "rank", "product_id", "name", "score", "reason", "decision_id")
 _NODES, _EDGES = ("node", "kind", "id", "name", "properties"), ("source", "target", "kind", "properties")
-_NUMBERS = frozenset({"count", "buyers", "rank"})
+_MEMBERS = ("community", "words", "members", "user_id")
+_NUMBERS = frozenset({"count", "buyers", "rank", "members"})
 
 
 @app.command(epilog=example("export graph --shop my-shop --format graphml --out graph"))
@@ -75,6 +76,14 @@ def recommendations(
     _checked(format, "csv", "parquet")
     rows = results(data, "export.recommendations", shop=shop, limit=limit)
     _told(_table(rows, _OFFERS, out, "recommendations", format), as_json=as_json)
+
+
+@app.command(epilog=example("export communities --shop my-shop --out communities"))
+def communities(shop: Shop, out: Out, format: Format = "csv", data: Data = None, as_json: Json = False) -> None:
+    """Write who is in which community of interest, and what it is called by: a row for each member."""
+    _checked(format, "csv", "parquet")
+    rows = results(data, "export.communities", shop=shop)
+    _told(_table(rows, _MEMBERS, out, "communities", format), as_json=as_json)
 
 
 def _checked(format: str, *known: str) -> None:

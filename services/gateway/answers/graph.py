@@ -85,6 +85,45 @@ class Ways(Shown):
     partial: bool = Field(description=NO_TIME, examples=[False])
 
 
+class TypicalProduct(Shown):
+    """A product that is typical of a community."""
+
+    product_id: str = Field(examples=["tea"])
+    title: str = Field(description="the name as it would be printed", examples=["Green Tea"])
+    buyers: int = Field(description="members who bought it, three at least", examples=[12])
+    lift: float = Field(description="how many times as many of them as of the whole shop", examples=[3.2])
+
+
+class TypicalProducts(Page):
+    """What is typical of a community, the most telling first."""
+
+    items: list[TypicalProduct]
+
+
+class Community(Degradable):
+    """People whose baskets are alike. Its id stays as long as its members do."""
+
+    id: str = Field(examples=["5d41402abc4b"])
+    words: str = Field(description="what it is called by", examples=["People who buy Green Tea, Honey and Mugs"])
+    members: int = Field(examples=[17])
+    products: list[TypicalProduct] = Field(description="the most telling first; in a list of communities five")
+
+
+class Communities(Page):
+    """A shop's communities, the largest first, 100 at most."""
+
+    items: list[Community]
+
+
+class Figures(Shown):
+    """What a period had, or how much more than another; sums are exact, as text."""
+
+    count: int = Field(examples=[1])
+    quantity: Decimal = Field(examples=["2"])
+    revenue: Decimal = Field(examples=["-3.5"])
+    buyers: int = Field(examples=[0])
+
+
 class Trend(Shown):
     """One period of one key. Sums are exact, as text; rows are never mixed across currencies."""
 
@@ -96,10 +135,12 @@ class Trend(Shown):
     currency: str = Field(examples=["EUR"])
     buyers: int = Field(examples=[1])
     score: Decimal | None = Field(description="by interest: the mean relevance", examples=[None])
+    previous: Figures | None = Field(None, description="compared: what the period before had, if that is known")
+    change: Figures | None = Field(None, description="compared: the difference to the period before")
 
 
 class Trends(Page):
-    """Rows by period, then by falling revenue; all of them on one page."""
+    """The latest rows, by period, then by falling revenue; the next page goes back in time. 10,000 rows in all."""
 
     by: str = Field(examples=["product"])
     period: str = Field(examples=["month"])

@@ -146,7 +146,7 @@ class Neighbour(Shown):
 
 
 class Neighbours(Page):
-    """Those most alike, first; all of them on one page."""
+    """Those most alike, first; 50 at most in all."""
 
     items: list[Neighbour]
     partial: bool = Field(default=False, description=NO_TIME, examples=[False])

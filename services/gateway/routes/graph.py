@@ -11,7 +11,10 @@ from services.gateway import graphs, model, questions
 from services.gateway.answers import graph as shown
 from services.gateway.answers.users import Neighbours
 from services.gateway.degrade import or_a_copy
+from services.gateway.paging import page, place_of, question_of, token_after
 from services.gateway.ports import GatewayPorts
+from services.gateway.routes.users import listed
+from services.gateway.trends import compared, paged
 from shared.errors import NotFoundError
 from shared.knowledge.insight import Product
 from shared.web.contract import describes, query_of
@@ -45,12 +48,13 @@ def _products(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.get("/v1/products/<id:product_id>/similar")
     @requires("graph:read")
     @or_a_copy(ports.copies)
-    @describes({200: Neighbours}, query=questions.Likeness, errors=(404,), examples=_TEA)
+    @describes({200: listed(Neighbours)}, query=questions.Likeness, errors=(404,), examples=_TEA)
     def similar_products(product_id: str) -> Any:
         """List products bought by the same people, and what they share."""
         shop, asked = principal().shop, query_of(questions.Likeness)
         _known(ports, shop, product_id)
-        return graphs.alike(ports.knowledge.similar_products(shop, product_id, asked.limit))
+        found = ports.knowledge.similar_products(shop, product_id, graphs.MOST_ALIKE)
+        return graphs.alike(found, asked, question_of("product", product_id))
 
 
 def _known(ports: GatewayPorts, shop: str, product_id: str) -> Product:
@@ -94,10 +98,14 @@ def _trends(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.get("/v1/trends")
     @requires("trends:read")
     @or_a_copy(ports.copies)
-    @describes({200: shown.Trends}, query=questions.Counted, errors=(404,))
+    @describes({200: listed(shown.Trends)}, query=questions.Counted, errors=(404,))
     def trends() -> Any:
         """Count by product, category, interest or in total, per day, week or month; of a shop or one user."""
-        query = query_of(questions.Counted).of(principal().shop)
+        asked = query_of(questions.Counted)
+        query = asked.of(principal().shop)
+        question = question_of("trends", asked.model_dump(exclude={"compare", "limit", "page_token"}))
         if query.user_id is not None:
             ports.profile(query.shop, query.user_id)
-        return {"by": query.by, "period": query.period, "items": ports.history.trends(query)}
+        rows, earlier = paged(ports.history, query, place_of(question, asked.page_token, 0))
+        items = compared(ports.history, query, rows) if asked.compare else rows
+        return page(items, token_after(question, earlier) if earlier else "", by=query.by, period=query.period)

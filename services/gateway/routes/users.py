@@ -12,7 +12,7 @@ from services.gateway.answers import users as shown
 from services.gateway.degrade import or_a_copy
 from services.gateway.interests import express
 from services.gateway.once import HEADER, idempotency_key, once, scoped
-from services.gateway.paging import page, place_of, size, token_after
+from services.gateway.paging import page, place_of, question_of, size, token_after
 from services.gateway.ports import GatewayPorts
 from shared.clock import to_ms
 from shared.contracts.events import Kind
@@ -133,9 +133,10 @@ def _whereto(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.get("/v1/users/<id:user_id>/similar")
     @requires("graph:read")
     @or_a_copy(ports.copies)
-    @describes({200: shown.Neighbours}, query=questions.Likeness, errors=(404,), examples=ANN)
+    @describes({200: listed(shown.Neighbours)}, query=questions.Likeness, errors=(404,), examples=ANN)
     def similar_users(user_id: str) -> Any:
         """List users with the same taste, and what they share."""
         shop, asked = principal().shop, query_of(questions.Likeness)
         ports.profile(shop, user_id)
-        return graphs.alike(ports.knowledge.similar_users(shop, user_id, asked.limit))
+        found = ports.knowledge.similar_users(shop, user_id, graphs.MOST_ALIKE)
+        return graphs.alike(found, asked, question_of("user", user_id))
