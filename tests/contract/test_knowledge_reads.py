@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 
 import pytest
+from contract.walking_ground import leads_to
 
 from shared.bus.port import Position
 from shared.contracts.events import Kind
@@ -15,7 +16,7 @@ from shared.knowledge.hindsight import Hindsight
 from shared.knowledge.insight import Parameters, Path, Via
 from shared.knowledge.ladybug import LadybugKnowledge
 from shared.knowledge.port import Derived
-from shared.knowledge.projection import fold, uid
+from shared.knowledge.projection import fold
 from shared.knowledge.recommend import recommend
 
 REFRESHED = 9_000
@@ -187,32 +188,9 @@ def test_every_reasons_path_is_there_to_be_walked(knowledge):
         offered = recommend(insight, 50).discover
         assert offered
         for item in offered:
-            walked = _ways(knowledge, user, item.path)
+            walked = leads_to(knowledge, user, item.path)
             assert item.product.product_id in walked, (user, item.product.product_id, item.path)
             assert item.reason
-
-
-def _ways(knowledge, user: str, path: Path) -> set[str]:
-    """Where a path's edges lead, walked one by one."""
-    run = knowledge.engine.run
-    steps = {"limit": 100, "uid": uid("user", "s", user)}
-    match path.via:
-        case Via.BOUGHT_WITH:
-            bought = {row["id"] for row in run("from_user_purchased", steps)}
-            sources = {path.source_id} & bought if path.source_id else bought
-            starts = [uid("product", "s", source) for source in sources]
-            rows = [row for start in starts for row in run("from_product_bought_with", {"limit": 100, "uid": start})]
-        case Via.SIMILAR_USER:
-            people = [row["far"] for row in run("from_user_similar_to", steps)]
-            rows = [row for one in people for row in run("from_user_purchased", {"limit": 100, "uid": one})]
-        case Via.INTEREST:
-            own = {row["id"]: row["far"] for row in run("from_user_interested_in", steps)}
-            meant = [uid("interest", "s", row["category"]) for row in run("matches_of", steps)]
-            starts = [own[path.source_id], *meant]
-            rows = [row for start in starts for row in run("from_interest_popular_in", {"limit": 100, "uid": start})]
-        case _:
-            rows = run("popular_now", {"uid": uid("shop", "s", "s")})
-    return {row["id"] for row in rows}
 
 
 def test_a_stated_interest_leads_through_its_category_and_by_itself(knowledge):
