@@ -26,6 +26,7 @@ Action = Literal[
     "rule.removed",
     "campaign.begun",
     "campaign.steered",
+    "export.begun",
     "deadletter.replayed",
     "graph.rebuilt",
     "graph.repaired",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from shared.objects.port import Objects
 
 ERASURES = "erasures"
 CAMPAIGNS, CAMPAIGN_LISTS, CAMPAIGN_OUTCOMES = "campaigns", "campaign-lists", "campaign-outcomes"
+EXPORTS = "exports"
 MADE = ("decisions", "emails", "email-tallies", "boards", CAMPAIGN_OUTCOMES)
 
 
@@ -62,6 +64,20 @@ def forget_made(shop: str, user_id: str, documents: Documents, objects: Objects)
     for collection in MADE:
         forget_documents(collection, shop, user_id, documents, objects)
     _forget_listed(shop, user_id, documents)
+    _forget_exports(shop, documents, objects)
+
+
+def _forget_exports(shop: str, documents: Documents, objects: Objects) -> None:
+    """Delete a shop's exports, also those being written: nobody looks into a file for whether a person stands in it."""
+    while found := documents.find(EXPORTS, shop).items:
+        for document in found:
+            objects.delete(export_folder(shop, document.id))
+            documents.delete(EXPORTS, shop, document.id)
+
+
+def export_folder(shop: str, id: str) -> str:
+    """Return where the parts of an export are."""
+    return f"exports/{hashlib.sha256(shop.encode()).hexdigest()[:24]}/{id}/"
 
 
 def _forget_listed(shop: str, user_id: str, documents: Documents) -> None:

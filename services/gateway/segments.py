@@ -111,6 +111,12 @@ def _pages(knowledge: KnowledgeReader, shop: str, after: str) -> Iterator[list[s
         after = page[-1]
 
 
+def members(knowledge: KnowledgeReader, shop: str, segment: Segment) -> Iterator[str]:
+    """Yield all of a segment's members that are known: those of a list in its order, others in order of ids."""
+    for page in _chunks(segment.users) if segment.users else _pages(knowledge, shop, ""):
+        yield from knowledge.among(shop, page, segment.wanted())
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
     """How many members were found among how many users; incomplete if the time was over before all were looked at."""

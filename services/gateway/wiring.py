@@ -10,6 +10,8 @@ from services.gateway.asking import Asker, AskerPorts
 from services.gateway.degrade import Copies
 from services.gateway.driver import Driver
 from services.gateway.driving import DriverPorts
+from services.gateway.exporter import Exporter
+from services.gateway.exports import ExportDesk
 from services.gateway.ports import GatewayPorts
 from services.gateway.quotas import Quotas
 from services.gateway.routes import (
@@ -19,6 +21,7 @@ from services.gateway.routes import (
     consent,
     console,
     deadletters,
+    exports,
     graph,
     graphwork,
     keys,
@@ -42,6 +45,7 @@ ROUTES = (
     usertokens,
     graph,
     communities,
+    exports,
     making,
     campaigns,
     templates,
@@ -63,6 +67,7 @@ class GatewayService:
     ports: GatewayPorts
     blueprints: list[APIBlueprint]
     driver: Driver
+    exporter: Exporter
     _subscriptions: list[Subscription] = field(default_factory=list)
 
     def start(self) -> None:
@@ -71,6 +76,7 @@ class GatewayService:
         self._subscriptions.append(self.ports.bus.subscribe(GROUP, [REPLIES], handler))
         self._subscriptions.append(self.ports.bus.listen(REPLIES, self.ports.asker.hear))
         self.driver.start()
+        self.exporter.start()
 
     def unready(self) -> str | None:
         """Return what keeps replies from arriving, or none."""
@@ -79,6 +85,7 @@ class GatewayService:
     def stop(self) -> None:
         """Finish the replies in hand and stop; another gateway drives the campaigns on."""
         self.driver.stop()
+        self.exporter.stop()
         while self._subscriptions:
             self._subscriptions.pop().stop()
 
@@ -117,4 +124,7 @@ def build(engines: Engines) -> GatewayService:
         DriverPorts(engines.knowledge, engines.history, engines.objects, engines.clock, asker, quotas),
         settings.campaign_in_flight,
     )
-    return GatewayService(ports, [*(part.blueprint(ports) for part in ROUTES), console.blueprint()], driver)
+    desk = ExportDesk(engines.history, engines.objects, engines.clock)
+    exporter = Exporter(engines.knowledge, engines.history, desk)
+    blueprints = [*(part.blueprint(ports) for part in ROUTES), console.blueprint()]
+    return GatewayService(ports, blueprints, driver, exporter)

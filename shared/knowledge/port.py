@@ -114,6 +114,9 @@ class KnowledgeReader(Protocol):
     def among(self, shop: str, users: Sequence[str], wanted: Filter) -> list[str]:
         """Return which of these users (1,000 at most) there are and match a filter, in the order given."""
 
+    def rows(self, shop: str) -> Iterator[tuple[RowKey, Row]]:
+        """Yield every canonical row of a shop (never derived ones), in any order."""
+
     def status(self) -> Mapping[str, object]:
         """Return what operators ask: generation, rebuilding or not, counts, when last refreshed per shop."""
 
@@ -187,9 +190,6 @@ class KnowledgeWriter(KnowledgeReader, Protocol):
             UnavailableError: nothing was applied.
             ConflictError: another writer has moved a watermark at or past these.
         """
-
-    def rows(self, shop: str) -> Iterator[tuple[RowKey, Row]]:
-        """Yield every canonical row of a shop (never derived ones), in any order."""
 
     def shops(self) -> list[str]:
         """Return the shops that have nodes."""

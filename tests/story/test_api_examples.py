@@ -25,9 +25,17 @@ def things(served):
         "decisions": email["decision_id"],
         "keys": served.post("/v1/keys", {"scopes": ["graph:read"]}).json["id"],
         "campaigns": paused(served),
+        "exports": exported(served),
         "rules": served.post("/v1/rules", {"action": "boost", "product_id": "tea"}).json["rule_id"],
         "unsubscribe": sign("demo", "eva", served.signing),
     }
+
+
+def exported(served):
+    """Return an export that is done."""
+    id = served.post("/v1/exports", {"what": "trends"}).json["id"]
+    served.eventually(lambda: served.get(f"/v1/exports/{id}").json["status"] == "done")
+    return id
 
 
 def paused(served):
@@ -62,8 +70,8 @@ def calls(document, things):
             yield f"{method.upper()} {path} {media}", method, filled, media, told.get("example"), query_of(operation)
 
 
-# Dead letters need one, and templates have stories of their own.
-SILENT = ("deadletters/{", "templates/{")
+# Dead letters need one, communities more people; templates have stories of their own.
+SILENT = ("communities/{", "deadletters/{", "templates/{")
 
 
 def test_every_documented_example_is_answered_as_documented(served, document, things):

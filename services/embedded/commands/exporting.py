@@ -15,11 +15,6 @@ app = typer.Typer(no_args_is_help=True, help="Take the graph, trends, communitie
 Out = Annotated[Path, typer.Option("--out", help="Directory for the files; made if need be.")]
 Format = Annotated[str, typer.Option("--format", help="csv or parquet.")]
 Period = Annotated[str, typer.Option(help="day, week or month.")]
-_TRENDS = ("start", "key", "count", "quantity", "revenue", "currency", "buyers", "score")
-_OFFERS = ("user_id", "slate", "rank", "product_id", "name", "score", "reason", "decision_id")
-_NODES, _EDGES = ("node", "kind", "id", "name", "properties"), ("source", "target", "kind", "properties")
-_MEMBERS = ("community", "words", "members", "user_id")
-_NUMBERS = frozenset({"count", "buyers", "rank", "members"})
 
 
 @app.command(epilog=example("export graph --shop my-shop --format graphml --out graph"))
@@ -31,16 +26,17 @@ def graph(
     as_json: Json = False,
 ) -> None:
     """Write a shop's nodes and edges: graph.graphml, or nodes and edges as two tables."""
-    from services.embedded.tables import split, write_graphml
+    from shared.exporting.files import split, write_graphml
 
     _checked(format, "graphml", "parquet", "csv")
     rows = results(data, "export.graph", shop=shop)
     if format == "graphml":
         path = _directory(out) / "graph.graphml"
-        _told({str(path): write_graphml(rows, path)}, as_json=as_json)
+        with path.open("wb") as file:
+            _told({str(path): write_graphml(rows, file)}, as_json=as_json)
         return
     nodes, edges = split(rows, lambda row: "node" in row)
-    written = _table(nodes, _NODES, out, "nodes", format) | _table(iter(edges), _EDGES, out, "edges", format)
+    written = _table(nodes, out, "nodes", format) | _table(iter(edges), out, "edges", format)
     _told(written, as_json=as_json)
 
 
@@ -60,7 +56,7 @@ def trends(
     """Write counts, quantities, revenue and buyers, period by period; the latest 10,000 rows at most."""
     _checked(format, "csv", "parquet")
     asked = {"shop": shop, "by": by, "period": period, "user": user, "since": since, "until": until}
-    _told(_table(results(data, "export.trends", **asked), _TRENDS, out, "trends", format), as_json=as_json)
+    _told(_table(results(data, "export.trends", **asked), out, "trends", format), as_json=as_json)
 
 
 @app.command(epilog=example("export recommendations --shop my-shop --format parquet --out offers"))
@@ -75,7 +71,7 @@ def recommendations(
     """Write what to offer every user, with the reasons: a row for each item."""
     _checked(format, "csv", "parquet")
     rows = results(data, "export.recommendations", shop=shop, limit=limit)
-    _told(_table(rows, _OFFERS, out, "recommendations", format), as_json=as_json)
+    _told(_table(rows, out, "recommendations", format), as_json=as_json)
 
 
 @app.command(epilog=example("export communities --shop my-shop --out communities"))
@@ -83,7 +79,7 @@ def communities(shop: Shop, out: Out, format: Format = "csv", data: Data = None,
     """Write who is in which community of interest, and what it is called by: a row for each member."""
     _checked(format, "csv", "parquet")
     rows = results(data, "export.communities", shop=shop)
-    _told(_table(rows, _MEMBERS, out, "communities", format), as_json=as_json)
+    _told(_table(rows, out, "communities", format), as_json=as_json)
 
 
 def _checked(format: str, *known: str) -> None:
@@ -99,17 +95,12 @@ def _directory(out: Path) -> Path:
     return out
 
 
-def _table(
-    rows: Iterator[Mapping[str, Any]], columns: tuple[str, ...], out: Path, name: str, format: str
-) -> dict[str, int]:
-    import pyarrow as pa
+def _table(rows: Iterator[Mapping[str, Any]], out: Path, name: str, format: str) -> dict[str, int]:
+    from shared.exporting.files import write
 
-    from services.embedded.tables import write_csv, write_parquet
-
-    kinds = {"score": pa.float64()} if "rank" in columns else {}
-    types = {each: pa.int64() if each in _NUMBERS else kinds.get(each, pa.string()) for each in columns}
     path = _directory(out) / f"{name}.{format}"
-    return {str(path): (write_csv if format == "csv" else write_parquet)(rows, types, path)}
+    with path.open("wb") as file:
+        return {str(path): write(name, rows, file, format)}
 
 
 def _told(written: Mapping[str, int], *, as_json: bool) -> None:

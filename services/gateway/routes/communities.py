@@ -19,7 +19,6 @@ from shared.web.contract import describes, query_of
 from shared.web.guard import principal, requires
 
 _MOST, _MOST_IDS = 100, 500
-_ONE = {"id": "5d41402abc4b"}
 
 
 def blueprint(ports: GatewayPorts) -> APIBlueprint:
@@ -46,7 +45,7 @@ def _all(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.get("/v1/communities/<id:id>")
     @requires("graph:read")
     @or_a_copy(ports.copies)
-    @describes({200: shown.Community}, errors=(404,), examples=_ONE)
+    @describes({200: shown.Community}, errors=(404,))
     def community(id: str) -> Any:
         """Show a community and the products that are most typical of it."""
         return graphs.community(_known(ports, id))
@@ -56,7 +55,7 @@ def _whom(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.get("/v1/communities/<id:id>/users")
     @requires("graph:read")
     @or_a_copy(ports.copies)
-    @describes({200: listed(Users)}, query=questions.Paging, errors=(404,), examples=_ONE)
+    @describes({200: listed(Users)}, query=questions.Paging, errors=(404,))
     def community_users(id: str) -> Any:
         """List a community's user ids in order."""
         asked, question = query_of(questions.Paging), question_of("members", id)
@@ -70,7 +69,7 @@ def _what(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.get("/v1/communities/<id:id>/products")
     @requires("graph:read")
     @or_a_copy(ports.copies)
-    @describes({200: listed(shown.TypicalProducts)}, query=questions.Paging, errors=(404,), examples=_ONE)
+    @describes({200: listed(shown.TypicalProducts)}, query=questions.Paging, errors=(404,))
     def community_products(id: str) -> Any:
         """List the products that are most typical of a community, 30 at most, the most telling first."""
         asked = query_of(questions.Paging)

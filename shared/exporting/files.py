@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from xml.sax.saxutils import XMLGenerator
 from xml.sax.xmlreader import AttributesImpl
 
@@ -18,6 +18,14 @@ from shared.formulas import harmless
 Rows = Iterable[Mapping[str, Any]]
 Columns = Mapping[str, pa.DataType]
 
+TABLES: Mapping[str, Sequence[str]] = {
+    "nodes": ("node", "kind", "id", "name", "properties"),
+    "edges": ("source", "target", "kind", "properties"),
+    "trends": ("start", "key", "count", "quantity", "revenue", "currency", "buyers", "score"),
+    "recommendations": ("user_id", "slate", "rank", "product_id", "name", "score", "reason", "decision_id"),
+    "communities": ("community", "words", "members", "user_id"),
+}
+_NUMBERS = frozenset({"count", "buyers", "rank", "members"})
 _GROUP = 50_000
 _KEYS = (
     ("node", "kind"),
@@ -30,44 +38,53 @@ _KEYS = (
 _NO_XML = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF), "\ufffd")
 
 
-def write_csv(rows: Rows, columns: Columns, path: Path) -> int:
+def write(table: str, rows: Rows, file: BinaryIO, format: str) -> int:
+    """Write rows of one of our tables as `csv` or `parquet`; return how many."""
+    floats = {"score": pa.float64()} if table == "recommendations" else {}  # a mean relevance is exact, as text
+    types = {name: pa.int64() if name in _NUMBERS else floats.get(name, pa.string()) for name in TABLES[table]}
+    return (write_csv if format == "csv" else write_parquet)(rows, types, file)
+
+
+def write_csv(rows: Rows, columns: Columns, file: BinaryIO) -> int:
     """Write rows as CSV in UTF-8; return how many. A text that a spreadsheet would run gets an apostrophe before it."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        count = 0
-        for count, row in enumerate(rows, 1):  # noqa: B007 (counted for the caller)
-            writer.writerow([harmless(row.get(name)) for name in columns])
+    text = io.TextIOWrapper(file, "utf-8", newline="")
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    count = 0
+    for count, row in enumerate(rows, 1):  # noqa: B007 (counted for the caller)
+        writer.writerow([harmless(row.get(name)) for name in columns])
+    text.detach()
     return count
 
 
-def write_parquet(rows: Rows, columns: Columns, path: Path) -> int:
+def write_parquet(rows: Rows, columns: Columns, file: BinaryIO) -> int:
     """Write rows as Parquet, a group at a time; return how many."""
     schema, rest, count = pa.schema(list(columns.items())), iter(rows), 0
-    with parquet.ParquetWriter(path, schema) as writer:
+    with parquet.ParquetWriter(file, schema) as writer:
         while group := list(islice(rest, _GROUP)):
             writer.write_table(pa.Table.from_pylist(group, schema=schema))
             count += len(group)
     return count
 
 
-def write_graphml(rows: Rows, path: Path) -> int:
+def write_graphml(rows: Rows, file: BinaryIO) -> int:
     """Write nodes and edges as GraphML (graphml.graphdrawing.org), as they come; return how many."""
-    with path.open("w", encoding="utf-8") as file:
-        xml = XMLGenerator(file, "utf-8", short_empty_elements=True)
-        xml.startDocument()
-        xml.startElement("graphml", AttributesImpl({"xmlns": "http://graphml.graphdrawing.org/xmlns"}))
-        for kind, name in _KEYS:
-            names = {"id": f"{kind}_{name}", "for": kind, "attr.name": name, "attr.type": "string"}
-            xml.startElement("key", AttributesImpl(names))
-            xml.endElement("key")
-        xml.startElement("graph", AttributesImpl({"edgedefault": "directed"}))
-        count = 0
-        for count, row in enumerate(rows, 1):  # noqa: B007 (counted for the caller)
-            _element(xml, row)
-        xml.endElement("graph")
-        xml.endElement("graphml")
-        xml.endDocument()
+    text = io.TextIOWrapper(file, "utf-8")
+    xml = XMLGenerator(text, "utf-8", short_empty_elements=True)
+    xml.startDocument()
+    xml.startElement("graphml", AttributesImpl({"xmlns": "http://graphml.graphdrawing.org/xmlns"}))
+    for kind, name in _KEYS:
+        names = {"id": f"{kind}_{name}", "for": kind, "attr.name": name, "attr.type": "string"}
+        xml.startElement("key", AttributesImpl(names))
+        xml.endElement("key")
+    xml.startElement("graph", AttributesImpl({"edgedefault": "directed"}))
+    count = 0
+    for count, row in enumerate(rows, 1):  # noqa: B007 (counted for the caller)
+        _element(xml, row)
+    xml.endElement("graph")
+    xml.endElement("graphml")
+    xml.endDocument()
+    text.detach()
     return count
 
 

@@ -1,0 +1,126 @@
+"""Writes exports in the background: each by one gateway at a time, part by part; from the start if that one dies."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import UTC
+from typing import Any, BinaryIO, cast
+
+from services.gateway.exporting import Held, LostError, Parts
+from services.gateway.exports import ExportDesk, NewExport
+from services.gateway.segments import Segment, members
+from shared.clock import monotonic, to_ms
+from shared.erasures import EXPORTS
+from shared.errors import ConflictError, TransientError
+from shared.exporting import rows
+from shared.history.port import Document, History, TrendQuery
+from shared.knowledge.port import KnowledgeReader
+from shared.logs import logger
+
+_IDLE, _PAUSE, _TIDY = 0.5, 5.0, 60.0
+_ATTEMPTS = 3
+_MOST_TRENDS = 10_000
+_log = logger("gateway")
+
+
+class Exporter:
+    """Looks for exports that nobody writes, and writes them, one after another, in a thread of its own."""
+
+    def __init__(self, knowledge: KnowledgeReader, history: History, desk: ExportDesk) -> None:
+        self._knowledge, self._history, self._desk = knowledge, history, desk
+        self._holder = uuid.uuid4().hex
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._tidied = 0.0
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread = threading.Thread(target=self._run, name="exports", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop; what is being written is begun anew by whoever takes it up."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        pause = _IDLE
+        while not self._stopping.wait(pause):
+            try:
+                self._look()
+                pause = _IDLE
+            except TransientError as error:
+                pause = _PAUSE
+                _log.warning("export.waits", error=type(error).__name__)
+            except Exception:  # noqa: BLE001 (this thread must live on)
+                pause = _PAUSE
+                _log.exception("export.failed")
+
+    def _look(self) -> None:
+        for export in reversed(self._history.find(EXPORTS, None, {"active": "yes"}, page_size=100).items):
+            if export.body["held_until"] < self._now() and not self._stopping.is_set():
+                self._take(export)
+        if monotonic() - self._tidied > _TIDY:
+            self._desk.expired()
+            self._tidied = monotonic()
+
+    def _take(self, export: Document) -> None:
+        try:
+            tried = {"attempts": export.body["attempts"] + 1, "status": "running"}
+            held = Held(export, self._holder, tried, self._history, self._desk, self._stopping)
+            self._write(held)
+        except (LostError, ConflictError):
+            _log.info("export.lost", correlation_id=export.id)
+
+    def _write(self, held: Held) -> None:
+        asked = NewExport.model_validate(held.export.body["asked"])
+        file = Parts(held)
+        try:
+            count = written(held.watched(self._rows(held.export.shop, asked)), asked, cast(BinaryIO, file))
+            file.end()
+        except (LostError, ConflictError):
+            file.lose()
+            raise
+        except Exception as error:
+            file.lose()
+            if held.export.body["attempts"] < _ATTEMPTS and isinstance(error, TransientError):
+                held.let_go()
+                raise
+            held.end(
+                {"status": "failed", "problem": "unavailable" if isinstance(error, TransientError) else "internal"}
+            )
+            _log.exception("export.failed", correlation_id=held.export.id)
+            return
+        held.end({"status": "done", "rows": count, "bytes": file.tell(), "parts": file.parts})
+
+    def _rows(self, shop: str, asked: NewExport) -> Iterator[Mapping[str, Any]]:
+        match asked.what:
+            case "trends":
+                since, until = (None if at is None else to_ms(at.astimezone(UTC)) for at in (asked.since, asked.until))
+                query = TrendQuery(shop, asked.by, asked.period, since=since, until=until, limit=_MOST_TRENDS)
+                return rows.trends(self._history, query)
+            case "communities":
+                return rows.communities(self._knowledge, shop)
+            case "recommendations":
+                users = members(self._knowledge, shop, asked.segment or Segment(everyone=True))
+                return rows.recommendations(self._knowledge, self._history, self._desk.clock, shop, users, asked.limit)
+            case "nodes" | "edges":
+                wanted = "node" if asked.what == "nodes" else "source"
+                return (row for row in rows.graph(self._knowledge, shop) if wanted in row)
+            case _:
+                return rows.graph(self._knowledge, shop)
+
+    def _now(self) -> int:
+        return to_ms(self._desk.clock.now())
+
+
+def written(found: Iterator[Mapping[str, Any]], asked: NewExport, file: BinaryIO) -> int:
+    """Write rows into a file as asked for; return how many."""
+    from shared.exporting.files import write, write_graphml  # pyarrow: not for every gateway that starts
+
+    if asked.format == "graphml":
+        return write_graphml(found, file)
+    return write(asked.what, found, file, asked.format)
