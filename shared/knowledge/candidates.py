@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import islice, zip_longest
 
 from shared.knowledge.engine import Engine
 from shared.knowledge.hindsight import Hindsight
 from shared.knowledge.insight import Bought, Candidate, Interest, Path, Via
-from shared.knowledge.near import BESIDE, Near
+from shared.knowledge.near import BESIDE, Nearness
 from shared.knowledge.reading_facts import Record, product_of, relevance
 from shared.knowledge.rows import uid
 
@@ -35,7 +35,7 @@ class Viewpoint:
     owned: Collection[str]
     fade: float  # ms in which a purchase comes to matter e times less
     hindsight: Hindsight | None = None
-    near: Near | None = None  # neighbours at hand: the graph is not asked for them
+    near: Nearness | None = None  # a quicker way than the statements
 
 
 def candidates(engine: Engine, view: Viewpoint) -> tuple[Candidate, ...]:
@@ -81,7 +81,8 @@ def _beside(engine: Engine, view: Viewpoint) -> Leads:
         # What is owned already may stand among the rows, so that many more are asked for.
         moment = {"at": float(view.at), "fade": view.fade, "limit": BESIDE + len(view.owned)}
         rows = engine.run("beside_then" if view.past else "beside", _start(view) | moment)
-    return _ranked({row["id"]: list(_sources(row, titles)) for row in _offered(rows, view.owned)})
+    offered = islice(_offered(rows, view.owned), BESIDE)
+    return _ranked({row["id"]: list(_sources(row, titles)) for row in offered})
 
 
 def _sources(row: Record, titles: Mapping[str, str]) -> Iterator[Path]:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from shared.errors import UnavailableError
+from shared.knowledge.near import Nearness
 
 
 class CutShortError(UnavailableError):
@@ -28,6 +29,9 @@ class Engine(Protocol):
 
     def stream(self, name: str, parameters: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """Like `run`, a row at a time, for answers too large to hold."""
+
+    def near(self, shop: str, user_id: str) -> Nearness | None:
+        """Return a way to a user's neighbours that is quicker than the statements, if the engine has one."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """Open the write transaction, after whoever holds it; an error inside undoes all of it."""

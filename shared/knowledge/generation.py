@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import ladybug
+import pyarrow as pa
 
 from shared.errors import TastegraphError, UnavailableError
 from shared.knowledge.dialect import Step, step_of
@@ -182,11 +183,32 @@ def stream(connection: Any, text: str, parameters: Mapping[str, Any] | None = No
     Raises:
         UnavailableError: as for `execute`.
     """
-    try:
+    with _explained():
         step = step_of(text, parameters or {})
         statement = _prepared(connection, step)
         for given in step.parameters:
             yield from _answers(connection.execute(statement, dict(given)), step)
+
+
+def columns(connection: Any, text: str, parameters: Mapping[str, Any]) -> pa.Table:
+    """Run a statement and return its columns, all at once.
+
+    Raises:
+        UnavailableError: as for `execute`.
+    """
+    with _explained():
+        result = connection.execute(text, dict(parameters))
+        try:
+            return result.get_as_arrow(_ARROW_ROWS)
+        finally:
+            result.close()
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Turn the engine's errors into ours."""
+    try:
+        yield
     except RuntimeError as error:
         if str(error).startswith(_DEFECTS):
             raise  # the statement is wrong, and would be again

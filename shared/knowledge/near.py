@@ -5,14 +5,34 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from shared.knowledge.insight import Bought
 
 SOURCES, BESIDE = 100, 200
-_SIMILAR, _TASTE = 15, 200
-_WEIGHT, _LIKENESS = 1_000_000_000, 1_000_000  # to so many parts are the statements' sums rounded
+_SIMILAR, TASTE = 15, 200
+WEIGHT, LIKENESS = 1_000_000_000, 1_000_000  # to so many parts are the statements' sums rounded
 Row = dict[str, Any]
+
+
+class Nearness(Protocol):
+    """Answers as the statements `beside` and `taste` do."""
+
+    def beside(self, bought: Sequence[Bought], at: int, fade: float, owned: Collection[str]) -> list[Row]:
+        """Return what is bought with a user's 100 latest products; what is owned may be among it."""
+
+    def taste(self, user_id: str) -> list[Row]:
+        """Return what the most similar users bought and the user did not."""
+
+
+def latest(bought: Sequence[Bought]) -> Sequence[Bought]:
+    """Return what a user bought last and kept: from there paths start."""
+    return [one for one in bought if one.kept > 0][:SOURCES]
+
+
+def strength(one: Bought, at: int, fade: float) -> float:
+    """Return how much a purchase still matters: e times less after `fade` ms."""
+    return float(2.718281828459045 ** ((one.times[-1] - at) / fade))
 
 
 @dataclass(frozen=True)
@@ -42,14 +62,13 @@ class Near:
     def beside(self, bought: Sequence[Bought], at: int, fade: float, owned: Collection[str]) -> list[Row]:
         """Return what is bought with a user's 100 latest products, what is owned among it."""
         found: dict[str, list[tuple[float, int, str]]] = defaultdict(list)
-        for one in [one for one in bought if one.kept > 0][:SOURCES]:
-            strength = 2.718281828459045 ** ((one.times[-1] - at) / fade)
-            source = one.product.product_id
+        for one in latest(bought):
+            source, factor = one.product.product_id, strength(one, at, fade)
             for target, score, support in self.beside_product.get(source, ()):
-                found[target].append((score * strength, support, source))
-        weights = {target: sum(round(edge[0] * _WEIGHT) for edge in edges) for target, edges in found.items()}
+                found[target].append((score * factor, support, source))
+        weights = {target: sum(round(edge[0] * WEIGHT) for edge in edges) for target, edges in found.items()}
         order = sorted(found, key=lambda target: (-weights[target], target))
-        return [_row(target, found[target], weights[target] / _WEIGHT) for target in order[: BESIDE + len(owned)]]
+        return [_row(target, found[target], weights[target] / WEIGHT) for target in order[: BESIDE + len(owned)]]
 
     def taste(self, user_id: str) -> list[Row]:
         """Return what the most similar users bought and the user did not."""
@@ -59,11 +78,11 @@ class Near:
         for similar, score in alike:
             for product in self.baskets.get(similar, ()):
                 if product not in mine:
-                    weights[product].append(round(score * _LIKENESS))
+                    weights[product].append(round(score * LIKENESS))
         rows: list[Row] = [
-            {"id": id, "weight": sum(some) / _LIKENESS, "support": len(some)} for id, some in weights.items()
+            {"id": id, "weight": sum(some) / LIKENESS, "support": len(some)} for id, some in weights.items()
         ]
-        return sorted(rows, key=lambda row: (-row["weight"], row["id"]))[:_TASTE]
+        return sorted(rows, key=lambda row: (-row["weight"], row["id"]))[:TASTE]
 
 
 def _row(target: str, edges: Sequence[tuple[float, int, str]], weight: float) -> Row:

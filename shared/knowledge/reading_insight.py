@@ -12,7 +12,7 @@ from shared.knowledge.candidates import Viewpoint, candidates
 from shared.knowledge.engine import Engine
 from shared.knowledge.hindsight import Hindsight
 from shared.knowledge.insight import Bought, Fitted, Insight, Interest, Parameters, Reaction
-from shared.knowledge.near import Near
+from shared.knowledge.near import Nearness
 from shared.knowledge.reading_facts import (
     FOREVER,
     Horizon,
@@ -36,52 +36,75 @@ def insight_of(
     user_id: str,
     at: int | None,
     hindsight: Hindsight | None = None,
-    near: Near | None = None,
+    near: Nearness | None = None,
 ) -> Insight:
     """Return an insight (see the port)."""
     until = FOREVER if at is None else at
     start = {"uid": uid("user", shop, user_id)}
-    told = shop_of(engine, shop) or Fitted(0, 0, Parameters(), {})
-    if hindsight:
-        then = hindsight.derived.at  # the shop's present was its latest purchase by then
-        told = replace(told, last_at=min(told.last_at, then), refreshed_at=then, parameters=hindsight.parameters)
+    told = _told(engine, shop, hindsight)
     facts = user_of(engine, shop, user_id)
     purchases = engine.run("bought_by", start)
     reacted, interested = engine.run("reactions_of", start), engine.run("interests_of", start)
-    present = min(until, told.last_at or _latest(interested, reacted))
-    horizon = Horizon(until, present)
-    bought = _bought(purchases, present)
-    if hindsight:
-        bought = tuple(replace(one, product=hindsight.seen(one.product)) for one in bought)
-    matches = matches_of(engine, shop, user_id)
-    interests = interests_of(engine, shop, interested, matches, horizon)
-    view = Viewpoint(
-        shop=shop,
-        user_id=user_id,
-        at=present,
-        past=present < told.last_at,
-        bought=bought,
-        interests=interests,
-        matches=matches,
-        owned=_owned(purchases, bought),
-        fade=told.parameters.source_days * _DAY,
-        hindsight=hindsight,
-        near=hindsight.near if hindsight else near,
-    )
+    horizon = Horizon(until, min(until, told.last_at or _latest(interested, reacted)))
+    view = _viewpoint(engine, (shop, user_id), (purchases, interested), horizon, told, hindsight, near)
     return Insight(
         shop=shop,
         user_id=user_id,
-        at=present,
+        at=view.at,
         known=facts is not None,
         traits=traits(facts) if facts else {},
         locale=facts.value("locale") if facts else None,
         consent=facts.value("consent") if facts else None,
-        bought=bought,
-        interests=interests,
+        bought=tuple(view.bought),
+        interests=tuple(view.interests),
         reactions=_reactions(reacted, horizon),
         candidates=candidates(engine, view),
         parameters=told.parameters,
         refreshed_at=told.refreshed_at,
+    )
+
+
+def _told(engine: Engine, shop: str, hindsight: Hindsight | None) -> Fitted:
+    """Return a shop's present and parameters; in hindsight, those of then."""
+    told = shop_of(engine, shop) or Fitted(0, 0, Parameters(), {})
+    if not hindsight:
+        return told
+    then = hindsight.derived.at  # the shop's present was its latest purchase by then
+    return replace(told, last_at=min(told.last_at, then), refreshed_at=then, parameters=hindsight.parameters)
+
+
+def _viewpoint(
+    engine: Engine,
+    whose: tuple[str, str],
+    rows: tuple[Sequence[Record], Sequence[Record]],
+    horizon: Horizon,
+    told: Fitted,
+    hindsight: Hindsight | None,
+    near: Nearness | None,
+) -> Viewpoint:
+    """Return from where a user's paths start: what was bought and what they are interested in, as far as it is seen."""
+    shop, user_id = whose
+    purchases, interested = rows
+    past = horizon.present < told.last_at
+    bought = _bought(purchases, horizon.present)
+    if hindsight:
+        near = hindsight.near
+        bought = tuple(replace(one, product=hindsight.seen(one.product)) for one in bought)
+    elif near is None and not past:
+        near = engine.near(shop, user_id)
+    matches = matches_of(engine, shop, user_id)
+    return Viewpoint(
+        shop=shop,
+        user_id=user_id,
+        at=horizon.present,
+        past=past,
+        bought=bought,
+        interests=interests_of(engine, shop, interested, matches, horizon),
+        matches=matches,
+        owned=_owned(purchases, bought),
+        fade=told.parameters.source_days * _DAY,
+        hindsight=hindsight,
+        near=near,
     )
 
 

@@ -8,29 +8,24 @@ parameters are fitted on its own past (docs/quality.md, docs/adr/0005-two-slates
 from __future__ import annotations
 
 import hashlib
-import re
-from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
-from pydantic_core import to_json
+from msgspec import json
 
 from shared.knowledge import reasons, rules
-from shared.knowledge.insight import Bought, Candidate, Insight, Parameters, Path, Product, Via
+from shared.knowledge.insight import Bought, Insight, Parameters, Path, Product, Via
 from shared.knowledge.names import tidy
+from shared.knowledge.variety import varied
 
 VERSION = "3"
 _DAY = 86_400_000.0
-_WORD = re.compile(r"[^\W\d_]+")
+_DIGITS = 9
 _QUICK_DAYS = 30.0
 _SIMILAR = 15  # similar users behind a SIMILAR_USER path's sum
 _INTEREST = 0.3  # what a fully stated interest counts beside what purchases say
-_ALIKE = 2  # near-identical offers that stand before what is different
-_ALIKE_AT_MOST = 4
-_COMMON, _TELLING = 0.6, 3  # the share of words that names of variants have in common, and from how many words on
-_SHOWN = 20  # offers whose names those after them are compared with
-_BROAD, _BROAD_AT_LEAST = 0.02, 5  # a category with a larger share (or count) of the candidates is not a narrow one
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +61,14 @@ class Item:
         }
 
 
+class Offer(NamedTuple):
+    """What an item is before its reason is told: of hundreds that are weighed, few are shown."""
+
+    product: Product
+    score: float
+    tell: Callable[[], Item]
+
+
 @dataclass(frozen=True, slots=True)
 class Recommendation:
     """Two slates and the best single list, under the id of the decision that its inputs make."""
@@ -85,16 +88,18 @@ def recommend(insight: Insight, limit: int = 10) -> Recommendation:
     again, new, popular = (
         _ranked(rules.weighed(found(insight, unwanted), insight.rules)) for found in (_again, _new, _popular)
     )
+    new = varied(new, [candidate.product for candidate in insight.candidates])
+    new = rules.first([*new, *_brought(insight, unwanted, (*again, *new))], insight.rules)
     again = rules.first(again, insight.rules)
-    new = rules.first([*_varied(new, insight.candidates), *_brought(insight, unwanted, (*again, *new))], insight.rules)
     top = rules.first(_top(again, new, popular, insight.parameters.new_among_top), insight.rules)
+    buy_again, discover, best = (tuple(offer.tell() for offer in some[:limit]) for some in (again, new, top))
     return Recommendation(
         user_id=insight.user_id,
         at=insight.at,
-        buy_again=tuple(again[:limit]),
-        discover=tuple(new[:limit]),
-        top=tuple(top[:limit]),
-        served_by=_served_by(again, new),
+        buy_again=buy_again,
+        discover=discover,
+        top=best,
+        served_by=_served_by(buy_again, discover),
         decision_id=decision_id(insight),
     )
 
@@ -106,7 +111,7 @@ def decision_id(insight: Insight) -> str:
 
 def inputs(insight: Insight) -> bytes:
     """Return all that a decision rests on, as JSON; equal insights give equal bytes."""
-    return to_json(insight)
+    return json.encode(insight)
 
 
 def repetition(times: Sequence[int], at: int, decay_days: float) -> float:
@@ -115,32 +120,39 @@ def repetition(times: Sequence[int], at: int, decay_days: float) -> float:
     return float(sum(base ** (-(at - time) / _DAY / decay_days) for time in times if time <= at))
 
 
-def _again(insight: Insight, unwanted: frozenset[str]) -> Iterable[Item]:
+def _again(insight: Insight, unwanted: frozenset[str]) -> Iterable[Offer]:
     for bought in insight.bought:
         if bought.kept > 0 and _offerable(bought.product, unwanted):
-            yield _again_item(bought, insight.at, insight.parameters)
+            parts = _again_parts(bought, insight.at, insight.parameters)
+            score = round(parts["repetition"] * parts["popularity"] * parts["loyalty"], _DIGITS)
+            yield Offer(bought.product, score, partial(_again_item, bought, insight.at, score, parts))
 
 
-def _again_item(bought: Bought, at: int, fitted: Parameters) -> Item:
+def _again_parts(bought: Bought, at: int, fitted: Parameters) -> dict[str, float]:
     product = bought.product
     quick = fitted.quick_share * repetition(bought.times, at, _QUICK_DAYS) if fitted.quick_share else 0.0
-    parts = {
-        "repetition": round((repetition(bought.times, at, fitted.decay_days) + quick) * bought.kept, 9),
-        "popularity": round((1.0 + product.popularity) ** fitted.popularity_power, 9),
-        "loyalty": round(product.loyalty**fitted.loyalty_power, 9),
+    return {
+        "repetition": round((repetition(bought.times, at, fitted.decay_days) + quick) * bought.kept, _DIGITS),
+        "popularity": round((1.0 + product.popularity) ** fitted.popularity_power, _DIGITS),
+        "loyalty": round(product.loyalty**fitted.loyalty_power, _DIGITS),
     }
-    score = round(parts["repetition"] * parts["popularity"] * parts["loyalty"], 9)
-    return Item(product, "buy_again", score, parts, reasons.buy_again(bought, at))
 
 
-def _new(insight: Insight, unwanted: frozenset[str]) -> Iterable[Item]:
+def _again_item(bought: Bought, at: int, score: float, parts: Mapping[str, float]) -> Item:
+    return Item(bought.product, "buy_again", score, parts, reasons.buy_again(bought, at))
+
+
+def _new(insight: Insight, unwanted: frozenset[str]) -> Iterable[Offer]:
     owned = frozenset(bought.product.product_id for bought in insight.bought if bought.kept > 0)
-    share = _share(insight)
+    share, power = _share(insight), insight.parameters.newcomer_power
     for candidate in insight.candidates:
-        if candidate.product.product_id not in owned and _offerable(candidate.product, unwanted):
-            item = _new_item(candidate, share, insight.parameters)
-            if item.score > 0:
-                yield item
+        product = candidate.product
+        if product.product_id not in owned and _offerable(product, unwanted):
+            drawing = (1.0 + product.newcomers) ** power
+            shares = [(share(path), path) for path in candidate.paths]
+            score = round(sum(part for part, _ in shares) * drawing, _DIGITS)
+            if score > 0:
+                yield Offer(product, score, partial(_new_item, product, score, shares, drawing))
 
 
 def _share(insight: Insight) -> Callable[[Path], float]:
@@ -157,26 +169,24 @@ def _share(insight: Insight) -> Callable[[Path], float]:
     return lambda path: weights[path.via] * path.weight
 
 
-def _new_item(candidate: Candidate, share: Callable[[Path], float], fitted: Parameters) -> Item:
+def _new_item(product: Product, score: float, shares: Sequence[tuple[float, Path]], drawing: float) -> Item:
     parts: dict[str, float] = {}
-    shares = [(share(path), path) for path in candidate.paths]
     for part, path in shares:
         parts[path.via.value] = parts.get(path.via.value, 0.0) + part
-    drawing = (1.0 + candidate.product.newcomers) ** fitted.newcomer_power
-    score = round(sum(part for part, _ in shares) * drawing, 9)
+    rounded = {name: round(value, _DIGITS) for name, value in sorted(parts.items())}
     speaking = [pair for pair in shares if pair[0] > 0]
     strongest = max(speaking, key=lambda pair: (_nameable(pair[1]), pair[0]))[1] if speaking else None
-    rounded = {name: round(value, 9) for name, value in sorted(parts.items())} | {"newcomers": round(drawing, 9)}
     reason = reasons.discover(strongest) if strongest else ""
-    return Item(candidate.product, "discover", score, rounded, reason, strongest)
+    return Item(product, "discover", score, rounded | {"newcomers": round(drawing, _DIGITS)}, reason, strongest)
 
 
-def _top(again: Sequence[Item], new: Sequence[Item], popular: Sequence[Item], weight: float) -> list[Item]:
+def _top(again: Sequence[Offer], new: Sequence[Offer], popular: Sequence[Offer], weight: float) -> list[Offer]:
     """Return the best single list: what is new comes among repetitions as its fitted weight says, or after them."""
-    among = sorted((*again, *new), key=lambda item: -item.score * (weight if item.slate == "discover" else 1.0))
-    listed: dict[str, Item] = {}
-    for item in (*(among if weight else (*again, *new)), *popular):
-        listed.setdefault(item.product.product_id, item)
+    weighed = [*((offer.score, offer) for offer in again), *((offer.score * weight, offer) for offer in new)]
+    among = sorted(weighed, key=lambda pair: -pair[0]) if weight else weighed
+    listed: dict[str, Offer] = {}
+    for offer in (*(offer for _, offer in among), *popular):
+        listed.setdefault(offer.product.product_id, offer)
     return list(listed.values())
 
 
@@ -185,76 +195,35 @@ def _nameable(path: Path) -> bool:
     return bool(path.source_name) or path.via is Via.SIMILAR_USER
 
 
-def _popular(insight: Insight, unwanted: frozenset[str]) -> Iterable[Item]:
+def _popular(insight: Insight, unwanted: frozenset[str]) -> Iterable[Offer]:
     """What fills the best single list once the user's own repetitions are used up."""
     owned = frozenset(bought.product.product_id for bought in insight.bought)
     for candidate in insight.candidates:
         product = candidate.product
         if product.popularity and product.product_id not in owned and _offerable(product, unwanted):
-            score = float(product.popularity)
-            popular = Path(Via.POPULAR, score, product.popularity)
-            yield Item(product, "discover", score, {"popularity": score}, reasons.discover(popular), popular)
+            yield Offer(product, float(product.popularity), partial(_popular_item, product))
 
 
-def _brought(insight: Insight, unwanted: frozenset[str], listed: Iterable[Item]) -> Iterable[Item]:
+def _popular_item(product: Product) -> Item:
+    score = float(product.popularity)
+    path = Path(Via.POPULAR, score, product.popularity)
+    return Item(product, "discover", score, {"popularity": score}, reasons.discover(path), path)
+
+
+def _brought(insight: Insight, unwanted: frozenset[str], listed: Iterable[Offer]) -> Iterable[Offer]:
     """Yield what the shop's pins bring in that no path led to, and that the user did not dismiss."""
-    known = unwanted | {item.product.product_id for item in listed}
+    known = unwanted | {offer.product.product_id for offer in listed}
     for product in rules.brought(insight.rules):
         if product.product_id not in known:
-            yield Item(product, "discover", 0.0, {}, "")
+            yield Offer(product, 0.0, partial(Item, product, "discover", 0.0, {}, ""))
 
 
 def _offerable(product: Product, unwanted: frozenset[str]) -> bool:
     return product.available and product.product_id not in unwanted
 
 
-def _ranked(items: Iterable[Item]) -> list[Item]:
-    return sorted(items, key=lambda item: (-item.score, -item.product.popularity, item.product.product_id))
-
-
-def _varied(items: Sequence[Item], candidates: Sequence[Candidate]) -> list[Item]:
-    """Keep the order, but let things that are much alike stand back behind what is different."""
-    shelves = Counter(candidate.product.categories for candidate in candidates)
-    broad = {
-        shelf for shelf, count in shelves.items() if count > max(_BROAD_AT_LEAST, _BROAD * len(candidates)) or not shelf
-    }
-    seen: Counter[tuple[str, ...]] = Counter()
-    named: list[frozenset[str]] = []
-    first, back = [], []
-    for item in items:
-        kinds, words = _kinds(item.product, broad), _own_words(item.product)
-        seen.update(kinds)
-        named_alike = 1 + sum(_nearly_the_same(words, other) for other in named)
-        named += [words] if words and len(named) < _SHOWN else []
-        most = max((named_alike, *(seen[kind] for kind in kinds)))
-        if most <= _ALIKE:
-            first.append(item)
-        elif most <= _ALIKE_AT_MOST:
-            back.append(item)
-    return [*first, *back]
-
-
-def _own_words(product: Product) -> frozenset[str]:
-    """Return the words of a name that says more than its category, if there are enough to tell variants by."""
-    own = product.name if product.name not in product.categories else None
-    words = frozenset(_words(own))
-    return words if len(words) >= _TELLING else frozenset()
-
-
-def _nearly_the_same(words: frozenset[str], others: frozenset[str]) -> bool:
-    """Say whether two names are of one thing in other colours or sizes: most of all their words are common."""
-    return len(words & others) >= _COMMON * len(words | others) > 0
-
-
-def _words(name: str | None) -> tuple[str, ...]:
-    return tuple(word for word in _WORD.findall((name or "").casefold()) if len(word) > 1)
-
-
-def _kinds(product: Product, broad: Container[tuple[str, ...]]) -> set[tuple[str, ...]]:
-    """Return what makes products much alike: one narrow category, one name but for numbers."""
-    words = _words(product.name)
-    kinds = {("name", *words)} if words else set()
-    return kinds if product.categories in broad else kinds | {("shelf", *product.categories)}
+def _ranked(offers: Iterable[Offer]) -> list[Offer]:
+    return sorted(offers, key=lambda offer: (-offer.score, -offer.product.popularity, offer.product.product_id))
 
 
 def _served_by(again: Sequence[Item], new: Sequence[Item]) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from math import prod
 from typing import TYPE_CHECKING
 
 from shared.knowledge import reasons
@@ -14,7 +16,7 @@ from shared.knowledge.insight import Product, Rule
 from shared.knowledge.projection import category_id
 
 if TYPE_CHECKING:
-    from shared.knowledge.recommend import Item
+    from shared.knowledge.recommend import Item, Offer
 
 _DIGITS = 9
 
@@ -33,21 +35,26 @@ def offerable(product: Product, rules: Sequence[Rule]) -> bool:
     return product.available and not any(rule.action == "exclude" and matches(rule, product) for rule in rules)
 
 
-def weighed(items: Iterable[Item], rules: Sequence[Rule]) -> Iterator[Item]:
+def weighed(offers: Iterable[Offer], rules: Sequence[Rule]) -> Iterator[Offer]:
     """Yield what no rule excludes; what rules boost with its score times their factors, and said so."""
+    if not rules:
+        yield from offers  # most shops, of hundreds of offers
+        return
     boosts = [rule for rule in rules if rule.action == "boost"]
-    for item in items:
-        if offerable(item.product, rules):
-            yield _boosted(item, [rule for rule in boosts if matches(rule, item.product)])
+    for offer in offers:
+        if offerable(offer.product, rules):
+            yield _boosted(offer, [rule for rule in boosts if matches(rule, offer.product)])
 
 
-def first(items: Iterable[Item], rules: Sequence[Rule]) -> list[Item]:
-    """Return the items with what is pinned in front, in the order of the rules, and said so."""
+def first(offers: Iterable[Offer], rules: Sequence[Rule]) -> list[Offer]:
+    """Return the offers with what is pinned in front, in the order of the rules, and said so."""
     pins = [rule for rule in rules if rule.action == "pin"]
-    placed = [(_place(item.product, pins), item) for item in items]
+    if not pins:
+        return list(offers)
+    placed = [(_place(offer.product, pins), offer) for offer in offers]
     front = sorted((pair for pair in placed if pair[0] < len(pins)), key=lambda pair: pair[0])
-    rest = [item for place, item in placed if place == len(pins)]
-    return [*(_pinned(item, pins[place]) for place, item in front), *rest]
+    rest = [offer for place, offer in placed if place == len(pins)]
+    return [*(offer._replace(tell=partial(_pinned, offer, pins[place])) for place, offer in front), *rest]
 
 
 def brought(rules: Sequence[Rule]) -> Iterator[Product]:
@@ -66,23 +73,28 @@ def _priced(rule: Rule, product: Product) -> bool:
     return above and (rule.price_to is None or product.price <= rule.price_to)
 
 
-def _boosted(item: Item, boosts: Sequence[Rule]) -> Item:
+def _boosted(offer: Offer, boosts: Sequence[Rule]) -> Offer:
     if not boosts:
-        return item
-    factor = 1.0
-    for rule in boosts:
-        factor *= rule.factor
+        return offer
+    factor = prod(rule.factor for rule in boosts)
+    score = round(offer.score * factor, _DIGITS)
+    return offer._replace(score=score, tell=partial(_lifted, offer, score, factor, boosts))
+
+
+def _lifted(offer: Offer, score: float, factor: float, boosts: Iterable[Rule]) -> Item:
+    item = offer.tell()
     parts = {**item.parts, "boost": round(factor, _DIGITS)}
     reason = reasons.by_shop(item.reason, "boost") if factor > 1 else item.reason
     applied = (*item.rules, *(rule.rule_id for rule in boosts))
-    return replace(item, score=round(item.score * factor, _DIGITS), parts=parts, reason=reason, rules=applied)
+    return replace(item, score=score, parts=parts, reason=reason, rules=applied)
 
 
 def _place(product: Product, pins: Sequence[Rule]) -> int:
     return next((place for place, rule in enumerate(pins) if matches(rule, product)), len(pins))
 
 
-def _pinned(item: Item, rule: Rule) -> Item:
+def _pinned(offer: Offer, rule: Rule) -> Item:
+    item = offer.tell()
     if rule.rule_id in item.rules:
         return item  # it stands in several lists
     reason = reasons.by_shop(item.reason, "pin")

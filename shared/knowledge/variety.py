@@ -1,0 +1,95 @@
+"""Things that are much alike stand back behind what is different: one narrow category, or names of variants."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Sequence
+from functools import lru_cache
+from typing import Protocol, TypeVar
+
+from shared.knowledge.insight import Product
+
+_WORD = re.compile(r"[^\W\d_]+")
+_ALIKE = 2  # near-identical offers that stand before what is different
+_ALIKE_AT_MOST = 4
+_COMMON, _TELLING = 0.6, 3  # the share of words that names of variants have in common, and from how many words on
+_SHOWN = 20  # offers whose names those after them are compared with
+_BROAD, _BROAD_AT_LEAST = 0.02, 5  # a category with a larger share (or count) of the candidates is not a narrow one
+
+
+class Offer(Protocol):
+    """Whatever offers a product."""
+
+    @property
+    def product(self) -> Product:
+        """Return the product."""
+
+
+O = TypeVar("O", bound=Offer)  # noqa: E741 (one letter, as type variables have)
+
+
+def varied(offers: Sequence[O], among: Sequence[Product]) -> list[O]:
+    """Keep the order, but let offers that are much alike stand back; beyond four of a kind they are left out.
+
+    `among` are all the products that might have been offered: they tell which categories are narrow.
+    """
+    shelves = Counter(product.categories for product in among)
+    most = max(_BROAD_AT_LEAST, _BROAD * len(among))
+    broad = {shelf for shelf, count in shelves.items() if count > most or not shelf}
+    seen: Counter[tuple[str, ...]] = Counter()
+    named = _Names()
+    first, back = [], []
+    for offer in offers:
+        kinds = _kinds(offer.product, broad)
+        for kind in kinds:
+            seen[kind] += 1
+        alike = max((1 + named.add(_own_words(offer.product)), *(seen[kind] for kind in kinds)))
+        if alike <= _ALIKE:
+            first.append(offer)
+        elif alike <= _ALIKE_AT_MOST:
+            back.append(offer)
+    return [*first, *back]
+
+
+class _Names:
+    """The names of the first offers, by their words: who shares one is found without asking all."""
+
+    def __init__(self) -> None:
+        self._sizes: list[int] = []
+        self._with: dict[str, list[int]] = defaultdict(list)
+
+    def add(self, words: frozenset[str]) -> int:
+        """Return how many names so far are of one thing in other colours or sizes; let later ones meet this one."""
+        shared = Counter(name for word in words for name in self._with.get(word, ()))
+        alike = sum(
+            count >= _COMMON * (len(words) + self._sizes[name] - count) for name, count in shared.items()
+        )  # most of all their words are common
+        if words and len(self._sizes) < _SHOWN:
+            self._note(words)
+        return alike
+
+    def _note(self, words: Iterable[str]) -> None:
+        for word in words:
+            self._with[word].append(len(self._sizes))
+        self._sizes.append(len(frozenset(words)))
+
+
+def _own_words(product: Product) -> frozenset[str]:
+    """Return the words of a name that says more than its category, if there are enough to tell variants by."""
+    if product.name is None or product.name in product.categories:
+        return frozenset()
+    words = frozenset(_words(product.name))
+    return words if len(words) >= _TELLING else frozenset()
+
+
+@lru_cache(maxsize=1 << 14)
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(word for word in _WORD.findall(name.casefold()) if len(word) > 1)
+
+
+def _kinds(product: Product, broad: Container[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return what makes products much alike: one narrow category, one name but for numbers."""
+    words = _words(product.name or "")
+    kinds = [("name", *words)] if words else []
+    return kinds if product.categories in broad else [*kinds, ("shelf", *product.categories)]
