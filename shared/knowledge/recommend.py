@@ -23,6 +23,8 @@ from shared.knowledge.variety import varied
 VERSION = "3"
 _DAY = 86_400_000.0
 _DIGITS = 9
+_E = 2.718281828459045
+_LOOKED_AT = 100  # so many of the best new offers are compared for variety; the others are never shown
 _QUICK_DAYS = 30.0
 _SIMILAR = 15  # similar users behind a SIMILAR_USER path's sum
 _INTEREST = 0.3  # what a fully stated interest counts beside what purchases say
@@ -85,10 +87,10 @@ class Recommendation:
 def recommend(insight: Insight, limit: int = 10) -> Recommendation:
     """Return at most `limit` items per slate, best first; ties go by popularity, then by product id."""
     unwanted = frozenset(r.product.product_id for r in insight.reactions if r.dismissed_at)
-    again, new, popular = (
-        _ranked(rules.weighed(found(insight, unwanted), insight.rules)) for found in (_again, _new, _popular)
-    )
-    new = varied(new, [candidate.product for candidate in insight.candidates])
+    again, new = (_ranked(rules.weighed(found(insight, unwanted), insight.rules)) for found in (_again, _new))
+    new = varied(new[: max(_LOOKED_AT, 4 * limit)], [candidate.product for candidate in insight.candidates])
+    needed = bool(insight.rules) or len(again) + len(new) < limit  # of hundreds of offers, to fill a list up
+    popular = _ranked(rules.weighed(_popular(insight, unwanted), insight.rules)) if needed else []
     new = rules.first([*new, *_brought(insight, unwanted, (*again, *new))], insight.rules)
     again = rules.first(again, insight.rules)
     top = rules.first(_top(again, new, popular, insight.parameters.new_among_top), insight.rules)
@@ -116,8 +118,8 @@ def inputs(insight: Insight) -> bytes:
 
 def repetition(times: Sequence[int], at: int, decay_days: float) -> float:
     """Return Σ exp(-Δdays/τ) over the purchases (QUALITY: personal decay)."""
-    base = 2.718281828459045
-    return float(sum(base ** (-(at - time) / _DAY / decay_days) for time in times if time <= at))
+    span = decay_days * _DAY
+    return float(sum([_E ** ((time - at) / span) for time in times if time <= at]))
 
 
 def _again(insight: Insight, unwanted: frozenset[str]) -> Iterable[Offer]:
