@@ -89,6 +89,7 @@ def test_consent_is_a_resource_that_is_read_and_said(served):
     said = served.client.put(path, json={"marketing": False}, headers=served.admin)
     assert (202, "accepted") == (said.status_code, said.json["outcome"])
     served.eventually(lambda: served.get(path).json["marketing"] is False)
+    served.eventually(lambda: served.get("/v1/users/con").json["consent"] is False)  # the graph knows a moment later
     assert "no-consent" == served.post("/v1/emails", {"user_id": "con"}).json["reason"]
     assert 404 == served.get("/v1/users/nobody/consent").status_code
     assert 422 == served.client.put(path, json={"marketing": "yes"}, headers=served.admin).status_code
