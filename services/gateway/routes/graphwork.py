@@ -22,7 +22,7 @@ from shared.web.contract import Answer, describes
 from shared.web.guard import principal, requires
 
 _PENDING = Answer(shown.Pending, headers=("Location", "Retry-After"))
-_ASKED: Mapping[str, Any] = {"errors": (409,), "headers": (HEADER,)}
+_ASKED: Mapping[str, Any] = {"errors": (409, 422), "headers": (HEADER,)}
 _CHANGING: Mapping[GraphWork, Action] = {"rebuild": "graph.rebuilt", "repair": "graph.repaired"}
 
 
