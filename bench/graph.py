@@ -26,7 +26,7 @@ from shared.bus.port import Position
 from shared.clock import to_ms
 from shared.contracts.events import Kind
 from shared.history.port import Entry
-from shared.knowledge.generation import execute
+from shared.knowledge.execution import execute
 from shared.knowledge.insight import Parameters
 from shared.knowledge.ladybug import LadybugKnowledge
 from shared.knowledge.neo4j import Neo4jKnowledge

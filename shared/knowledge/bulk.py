@@ -7,7 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from shared.knowledge.generation import Generation, execute, node_head
+from shared.knowledge.execution import execute
+from shared.knowledge.generation import Generation, node_head
 from shared.knowledge.rows import Row, RowKey
 from shared.knowledge.tables import EDGES, INTEGER, INTEGERS, NODES, REAL, STRING, TABLES, Table
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 from shared.errors import UnavailableError
 from shared.knowledge.bulk import arrow
 from shared.knowledge.dialect import creation
-from shared.knowledge.generation import USED_UP, DamagedError, Generation, execute, limited, stream, sync
+from shared.knowledge.execution import USED_UP, execute, limited, stream
+from shared.knowledge.generation import DamagedError, Generation, sync
 from shared.knowledge.ladybug_near import LadybugNear, ProductIds
 from shared.knowledge.statements import statements
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import UnavailableError
-from shared.knowledge.generation import columns
+from shared.knowledge.execution import columns
 from shared.knowledge.near import BESIDE, LIKENESS, TASTE, WEIGHT, Row, latest, strength
 from shared.knowledge.rows import uid
 from shared.knowledge.statements import statements
