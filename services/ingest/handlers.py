@@ -13,7 +13,7 @@ from shared.bus.port import Message, Position
 from shared.clock import Clock
 from shared.contracts.codec import decode, encode
 from shared.contracts.events import Kind, PurchaseRecorded
-from shared.errors import InvalidInputError
+from shared.errors import InvalidInputError, UnavailableError
 from shared.metrics import EVENTS_TAKEN_IN
 
 Word = Literal["accepted", "duplicate", "conflict", "rejected"]
@@ -136,11 +136,19 @@ def problem_of(error: InvalidInputError) -> dict[str, Any]:
     return {"title": "invalid item", "detail": str(error)} | ({"errors": errors} if errors else {})
 
 
+def _known(shop: str, kind: Kind, ids: Sequence[str], ports: IngestPorts) -> dict[str, str]:
+    """Return what the ledger knows; nothing while it is away: it tells repeats apart by itself when it is back."""
+    try:
+        return ports.known(shop, kind, ids)
+    except UnavailableError:
+        return {}
+
+
 def _judged(shop: str, items: Mapping[int, Ready], ports: IngestPorts) -> dict[int, Word]:
     """Compare with the ledger; the digest is only made where the id is known, for it costs most of all."""
     kinds = {INTAKES[item.kind].ledger_kind for item in items.values()}
     known = {
-        kind: ports.known(shop, kind, [item.id for item in items.values() if INTAKES[item.kind].ledger_kind is kind])
+        kind: _known(shop, kind, [item.id for item in items.values() if INTAKES[item.kind].ledger_kind is kind], ports)
         for kind in kinds
     }
 

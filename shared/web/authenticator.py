@@ -11,11 +11,14 @@ from cachetools import TTLCache
 
 from shared.auth import AuthenticationError, Principal, Verified, key_id_of
 from shared.clock import Clock, to_ms
+from shared.errors import UnavailableError
 from shared.web.attempts import Attempts
 
 _TRUST_SECONDS = 30.0  # what was revoked works no longer than this
 _LONGEST = 7000  # below what servers take in a header
-_REMEMBER_SECONDS = 3600.0  # what worked so lately is looked at whatever else its address sends
+_REMEMBER_SECONDS = (
+    3600.0  # what worked so lately is looked at whatever its address sends, and stands while nobody answers
+)
 _IN_QUERY = frozenset({"access_token", "api_key", "apikey", "authorization", "bearer"})
 _LOOKS_SECRET = re.compile(r"tgu?_[A-Za-z0-9_.-]{20,}|eyJ[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 
@@ -28,7 +31,7 @@ class Authenticator:
     def __init__(self, verify: Verify, clock: Clock, attempts: Attempts) -> None:
         self._verify, self._clock, self._attempts = verify, clock, attempts
         self._seen: TTLCache[str, Verified] = TTLCache(10_000, _TRUST_SECONDS)
-        self._worked: TTLCache[str, None] = TTLCache(10_000, _REMEMBER_SECONDS)
+        self._worked: TTLCache[str, Verified] = TTLCache(10_000, _REMEMBER_SECONDS)
         self._lock = threading.Lock()  # a TTLCache is not safe among threads, and even a look changes it
 
     def authenticate(self, text: str, address: str = "") -> Principal:
@@ -37,6 +40,7 @@ class Authenticator:
         Raises:
             AuthenticationError: it does not work.
             TooManyAttemptsError: too many did not, from there or of this key id.
+            UnavailableError: nobody can be asked, and it has not worked lately.
         """
         digest = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
         with self._lock:
@@ -58,9 +62,20 @@ class Authenticator:
                 self._worked.pop(digest, None)
             self._attempts.failed(address, key_id_of(text))
             raise
+        except UnavailableError:
+            known = self._remembered(digest)
+            if known is None:
+                raise
+            return known
         with self._lock:
-            self._seen[digest], self._worked[digest] = found, None
+            self._seen[digest] = self._worked[digest] = found
         return found
+
+    def _remembered(self, digest: str) -> Verified | None:
+        """Return what worked lately, for while nobody can be asked."""
+        with self._lock:
+            known = self._worked.get(digest)
+        return None if known is None or self._ended(known) else known
 
     def _ended(self, seen: Verified) -> bool:
         return seen.until is not None and to_ms(self._clock.now()) >= seen.until

@@ -90,18 +90,19 @@ class Client:
         request = urllib.request.Request(url, data, {**sent, **(headers or {})}, method=method)  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310 (the system under test)
-                return answer.status, json.loads(answer.read() or b"{}")
+                return answer.status, _read(answer.read())
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, _read(error)
-        except (OSError, ValueError):
+                return error.code, _read(error.read())
+        except OSError:
             return 0, None
 
 
-def _read(error: urllib.error.HTTPError) -> dict[str, Any] | None:
+def _read(body: bytes) -> dict[str, Any] | None:
+    """Return what an answer says; nothing, if it is a picture, say."""
     try:
-        said = json.loads(error.read())
-    except (OSError, ValueError):
+        said = json.loads(body or b"{}")
+    except ValueError:
         return None
     return said if isinstance(said, dict) else None
 

@@ -6,7 +6,10 @@ import json
 import signal
 import statistics
 import time
+from contextlib import suppress
 from http.client import HTTPConnection
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from chaos.breakable import UNHEARD
@@ -57,6 +60,16 @@ def said(ground, service, path, body, **headers):
     return answer.status, answer.headers, time.monotonic() - begun
 
 
+def degraded(ground):
+    """Ask for recommendations, whatever the answer; say whether it is labelled as degraded."""
+    url = f"{ground.worker('gateway').url}/v1/users/u1/recommendations"
+    with suppress(HTTPError, OSError):
+        asked = Request(url, headers={"Authorization": f"Bearer {ground.system.keys[SHOP]}"})  # noqa: S310 (our own)
+        with urlopen(asked, timeout=30) as answer:  # noqa: S310 (our own)
+            return json.load(answer).get("degraded", False)
+    return False
+
+
 def posted(ground, items):
     return said(ground, "ingest", "/v1/purchases", [item.body for item in items])
 
@@ -95,9 +108,17 @@ def test_a_wiped_graph_is_noticed_and_rebuilt_while_every_question_is_answered_s
     ground.tell(ground.several(6))
     ground.judge()
     ground.faults.begin(Strike(0, 0, "wipe", "neo4j", 1))
-    statuses = set()
-    until(lambda: statuses.add(ground.client.look(SHOP, "/v1/users/u1/recommendations")) or restored(ground))
+    statuses, labelled = set(), set()
+    until(
+        lambda: (
+            statuses.add(ground.client.look(SHOP, "/v1/users/u1/recommendations"))
+            or labelled.add(degraded(ground))
+            or restored(ground)
+        ),
+        150,
+    )
     assert statuses <= {200, 404, 503}
+    assert True in labelled
     assert not ground.restarted(*ground.system.workers)
 
 
@@ -125,8 +146,10 @@ def test_what_was_altered_by_hand_is_found_and_mended(ground, harm):
 
 @pytest.mark.parametrize("how", ["ended", "hung"])
 def test_without_the_history_events_are_taken_and_wait_in_the_log(ground, harmed, how):
-    ground.tell(ground.several(2))
+    ground.tell(known := ground.several(2))
     ground.judge()
+    for _ in range(16):  # each of the intake's processes has seen the key
+        posted(ground, known)
     harmed("mongodb", how)
     status, _, took = posted(ground, items := ground.several(3))
     assert 202 == status

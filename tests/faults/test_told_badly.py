@@ -91,8 +91,8 @@ def test_what_a_gateway_was_asked_before_it_was_killed_is_made_and_found_under_i
         assert (Outcome.UNKNOWN, 0) == (ground.last().outcome, ground.last().status)
     until(lambda: ground.restarted("gateway"))
     ground.system.wait_until_ready()
-    until(lambda: ground.engines.history.get("jobs", SHOP, id).body["status"] == "done")
-    assert ground.client.make(SHOP, kind, "u1", key)
+    until(lambda: ground.engines.history.get("jobs", SHOP, id).body["status"] == "done", 120)
+    until(lambda: ground.client.make(SHOP, kind, "u1", key), 150)  # who died holds the key for two minutes: 409
     assert (id, 201) == (ground.last().made, ground.last().status)
 
 

@@ -1,12 +1,13 @@
 """Failed attempts: limited per address and per key id, and never to the harm of who has a key that works."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from shared.auth import AuthenticationError, Principal, Verified
 from shared.clock import FixedClock, to_ms
 from shared.counters.limits_memory import MemoryLimiter
+from shared.errors import UnavailableError
 from shared.web.attempts import Attempts, TooManyAttemptsError, counted
 from shared.web.authenticator import Authenticator
 
@@ -19,17 +20,21 @@ def wrong_key(number):
 
 
 class Ground:
+    lasts_ms = 0  # it ends at once, and is asked again
+
     def __init__(self, per_minute=3):
-        self.asked, self.ended, self.seconds = [], False, 0.0
+        self.asked, self.ended, self.away, self.seconds = [], False, False, 0.0
         self.clock = FixedClock(NOW)
         limiter = MemoryLimiter(timer=lambda: self.seconds)
         self.authenticator = Authenticator(self.verify, self.clock, Attempts(limiter, per_minute))
 
     def verify(self, text):
         self.asked.append(text)
+        if self.away:
+            raise UnavailableError("away")
         if text != GOOD or self.ended:
             raise AuthenticationError
-        return Verified(Principal("demo", KEY_ID, frozenset()), to_ms(self.clock.now()))  # ends at once: is asked again
+        return Verified(Principal("demo", KEY_ID, frozenset()), to_ms(self.clock.now()) + self.lasts_ms)
 
     def tried(self, text, address="192.0.2.1"):
         try:
@@ -67,6 +72,20 @@ def test_a_key_id_is_limited_from_everywhere_and_its_key_still_works(ground):
     seen = [ground.tried(wrong_key(number), f"192.0.2.{number}") for number in range(5)]
     assert [AuthenticationError] * 3 + [TooManyAttemptsError] * 2 == seen
     assert ground.tried(GOOD, "192.0.2.200") is None
+
+
+def test_a_credential_that_worked_lately_stands_while_nobody_can_be_asked_until_it_ends(ground):
+    ground.lasts_ms = 60_000
+    assert ground.tried(GOOD) is None
+    ground.away = True
+    ground.authenticator._seen.clear()  # half a minute is over
+    assert ground.tried(GOOD) is None
+    with pytest.raises(UnavailableError):
+        ground.tried("never seen")
+    ground.authenticator._seen.clear()
+    ground.clock.moment += timedelta(minutes=2)
+    with pytest.raises(UnavailableError):
+        ground.tried(GOOD)
 
 
 def test_no_limit_is_none():
