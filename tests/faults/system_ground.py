@@ -25,7 +25,7 @@ from services.graph.ports import GraphPorts
 from shared.engines import Engines
 
 SHOP = SHOPS[0]
-_QUIET = 90.0
+_QUIET = 180.0
 _BREAKABLE = "chaos.breakable"
 
 
