@@ -25,6 +25,7 @@ from shared.erasures import ERASURES
 from shared.errors import TransientError
 from shared.history.port import Documents
 from shared.metrics import DEGRADED
+from shared.web.contract import aged
 from shared.web.guard import principal
 
 KEPT_SECONDS = 3600.0
@@ -121,7 +122,7 @@ def or_a_copy(copies: Copies, popular: Callable[[str], Response] | None = None) 
                         copies.keep(shop, _POPULAR, popular(shop).get_data())
             return response
 
-        return answered
+        return aged(answered)
 
     return mark
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -75,6 +75,15 @@ def describes(answers: Mapping[int, Any], **declared: Any) -> Callable[[Callable
         return answered
 
     return mark
+
+
+def aged(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Add to a view's contract that its good answer may be an old copy, and then says its Age."""
+    contract: Contract = view.tastegraph_contract  # type: ignore[attr-defined]
+    good = contract.answers[HTTPStatus.OK]
+    told = {**contract.answers, HTTPStatus.OK: replace(good, headers=(*good.headers, "Age"))}
+    view.tastegraph_contract = replace(contract, answers=told)  # type: ignore[attr-defined]
+    return view
 
 
 def contract_of(app: Flask, endpoint: str) -> Contract | None:

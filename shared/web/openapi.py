@@ -22,6 +22,7 @@ _REF = "#/components/schemas/{model}"
 _PROBLEM = "application/problem+json"
 _HEADERS = {
     "Location": "where the thing is",
+    "Age": "of a degraded answer: how many seconds old the copy is",
     "Link": 'the next page: <…>; rel="next"',
     "Retry-After": "seconds after which it makes sense to ask again",
     "WWW-Authenticate": "what a credential needs (RFC 6750)",
@@ -180,7 +181,7 @@ def _responses(contract: Contract, scopes: frozenset[str], schemas: _Schemas) ->
 def _errors(contract: Contract, scopes: frozenset[str]) -> set[int]:
     found = {HTTPStatus.INTERNAL_SERVER_ERROR.value, HTTPStatus.SERVICE_UNAVAILABLE.value, *contract.errors}
     found |= {400, 401, 403, 429} if scopes != PUBLIC else set()
-    found |= {422} if contract.query is not None else set()
+    found |= {422} if contract.query is not None or "Idempotency-Key" in contract.headers else set()
     # Any request may carry a body that is too large, or of a type that no route takes.
     return found | {413, 415} | ({400, 422} if contract.body is not None else set())
 

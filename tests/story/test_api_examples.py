@@ -1,10 +1,7 @@
 """The documented examples really run: each operation, with its own samples, against a shop that has what they name."""
 
-import re
-
 import pytest
-
-from shared.unsubscribe import sign
+from story.api_ground import known_names, made_of_each, required_query
 
 
 @pytest.fixture(scope="module")
@@ -15,50 +12,13 @@ def document(served):
 
 @pytest.fixture(scope="module")
 def things(served):
-    """Return an id for each kind of thing that a path names, by the path's beginning."""
-    email, board = (served.post(f"/v1/{kind}", {"user_id": "ann"}).json for kind in ("emails", "boards"))
-    served.client.put("/v1/suppressions/ann", headers=served.admin)
-    return {
-        "emails": email["email_id"],
-        "boards": board["board_id"],
-        "jobs": board["board_id"],
-        "decisions": email["decision_id"],
-        "keys": served.post("/v1/keys", {"scopes": ["graph:read"]}).json["id"],
-        "campaigns": paused(served),
-        "exports": exported(served),
-        "rules": served.post("/v1/rules", {"action": "boost", "product_id": "tea"}).json["rule_id"],
-        "unsubscribe": sign("demo", "eva", served.signing),
-    }
-
-
-def exported(served):
-    """Return an export that is done."""
-    id = served.post("/v1/exports", {"what": "trends"}).json["id"]
-    served.eventually(lambda: served.get(f"/v1/exports/{id}").json["status"] == "done")
-    return id
-
-
-def paused(served):
-    """Return a campaign that has not ended, nor will."""
-    id = served.post("/v1/campaigns", {"campaign": "c", "segment": {"users": ["ann"]}}).json["id"]
-    served.client.patch(f"/v1/campaigns/{id}", json={"status": "paused"}, headers=served.admin)
-    return id
+    return made_of_each(served)
 
 
 def path_of(path, operation, things):
-    """Fill a path: with the declared samples, else with the id of a thing of its kind; none if there is none."""
-    samples = {each["name"]: each["example"] for each in operation["parameters"] if "example" in each}
-    names = re.findall(r"{(\w+)}", path)
-    known = samples | dict.fromkeys(names, things.get(path.split("/")[2])) | samples
-    return None if any(known[name] is None for name in names) else path.format(**known)
-
-
-def query_of(operation):
-    return {
-        each["name"]: each["schema"]["examples"][0]
-        for each in operation["parameters"]
-        if each["in"] == "query" and each["required"]
-    }
+    """Fill a path; none if there is nothing of its kind."""
+    known = known_names(path, operation, things)
+    return None if None in known.values() else path.format(**known)
 
 
 def calls(document, things):
@@ -67,7 +27,14 @@ def calls(document, things):
     for path, method, operation in sorted(listed, key=lambda each: each[1] == "delete"):
         filled = path_of(path, operation, things)
         for media, told in operation.get("requestBody", {}).get("content", {"": {}}).items():
-            yield f"{method.upper()} {path} {media}", method, filled, media, told.get("example"), query_of(operation)
+            yield (
+                f"{method.upper()} {path} {media}",
+                method,
+                filled,
+                media,
+                told.get("example"),
+                required_query(operation),
+            )
 
 
 # Dead letters need one, communities more people; templates have stories of their own.

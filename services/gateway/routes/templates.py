@@ -104,7 +104,7 @@ def _drafting(routes: APIBlueprint, shelf: Shelf, ports: GatewayPorts) -> None:
 def _publishing(routes: APIBlueprint, shelf: Shelf, ports: GatewayPorts) -> None:
     @routes.post("/v1/templates/<id:name>/versions/<int:version>/publish")
     @requires("templates:write")
-    @describes({200: shown.Version}, errors=(404, 409), examples=_NAMED)
+    @describes({200: shown.Version}, errors=(404, 409, 422), examples=_NAMED)
     def publish_template(name: str, version: int) -> Any:
         """Let emails be made with a version, once the email service has found it sound."""
         shop = principal().shop
