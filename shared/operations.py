@@ -35,13 +35,19 @@ def door(settings: Settings) -> socket.socket:
 
 
 @contextmanager
-def operations(taken: socket.socket, alive: Mapping[str, Check], ready: Mapping[str, Check]) -> Iterator[int]:
+def operations(
+    taken: socket.socket,
+    alive: Mapping[str, Check],
+    ready: Mapping[str, Check],
+    breakers: Callable[[], Mapping[str, str]] = dict,
+) -> Iterator[int]:
     """Answer /livez, /readyz and /metrics on a port that was taken, while inside; gives its number.
 
     `alive` speaks of this process only: what it waits for may be away without it having to die. `ready` says whether it
-    can do its work now. Processes that share the port share its questions: any of them answers, once.
+    can do its work now, and how its `breakers` stand. Processes that share the port share its questions: any of them
+    answers, once.
     """
-    server = _Server(taken, application(alive, ready))
+    server = _Server(taken, application(alive, ready, breakers))
     thread = threading.Thread(target=server.serve_forever, args=(_LOOK_SECONDS,), name="operations", daemon=True)
     thread.start()
     try:
@@ -51,7 +57,9 @@ def operations(taken: socket.socket, alive: Mapping[str, Check], ready: Mapping[
         server.server_close()
 
 
-def application(alive: Mapping[str, Check], ready: Mapping[str, Check]) -> Answer:
+def application(
+    alive: Mapping[str, Check], ready: Mapping[str, Check], breakers: Callable[[], Mapping[str, str]] = dict
+) -> Answer:
     """Return the WSGI application of an operations port."""
     metrics = make_wsgi_app(registry())
     asked = {"/livez": ("alive", alive), "/readyz": ("ready", ready)}
@@ -66,7 +74,10 @@ def application(alive: Mapping[str, Check], ready: Mapping[str, Check]) -> Answe
         word, checks = asked[path]
         said = {name: check() for name, check in checks.items()}
         missing = any(said.values())
-        body = {"status": f"not {word}" if missing else word, "checks": {n: s or "ok" for n, s in said.items()}}
+        body: dict[str, Any] = {"status": f"not {word}" if missing else word}
+        body["checks"] = {name: told or "ok" for name, told in said.items()}
+        if path == "/readyz":
+            body["breakers"] = dict(breakers())
         return _said(start, HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK, body)
 
     return answer

@@ -13,9 +13,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Generic, TypeVar
+
+from shared.clock import monotonic
 
 T = TypeVar("T")
 
@@ -74,6 +76,7 @@ class Ticket:
 
     priority: Priority
     narrow: bool = False
+    since: float = field(default_factory=monotonic, compare=False)
 
 
 class Admission(Generic[T]):
@@ -138,6 +141,7 @@ class Place:
 
     leave: Callable[[], None]
     resume: Callable[[], None]
+    since: float = field(default_factory=monotonic)  # when the request came
 
 
 _PLACE: ContextVar[Place | None] = ContextVar("tastegraph_place", default=None)
@@ -146,6 +150,12 @@ _PLACE: ContextVar[Place | None] = ContextVar("tastegraph_place", default=None)
 def seat(place: Place | None) -> None:
     """Say which place the request has that this thread works on from here."""
     _PLACE.set(place)
+
+
+def waited() -> float:
+    """Return how many seconds ago the request that this thread works on had come in."""
+    place = _PLACE.get()
+    return 0.0 if place is None else monotonic() - place.since
 
 
 @contextmanager

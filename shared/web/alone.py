@@ -129,7 +129,7 @@ class Front(BaseApplication, Generic[W]):  # type: ignore[misc]
         service = self._build(engines)
         ready = {**self._needs(engines, service), "workers": self._roster.missing, **ending(self.stopping)}
         app = create_app(self._title, engines, service.blueprints, ready, engines.breakers.states)
-        self._open.enter_context(operations(self._operations, {}, ready))
+        self._open.enter_context(operations(self._operations, {}, ready, engines.breakers.states))
         service.start()
         self._open.callback(service.stop)
         self._open.enter_context(self._roster.attended(self._seat, service.unready))

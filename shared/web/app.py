@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -34,9 +33,9 @@ from shared.web.origins import allow_origins
 from shared.web.packing import pack
 from shared.web.paths import keep_slashes
 from shared.web.problems import problem, problem_of
+from shared.web.refusal import REQUEST_ID
 from shared.web.timing import bound_in_time
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECURITY = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob: https:; frame-src 'self' blob:; "
@@ -116,7 +115,7 @@ def _around_requests(app: APIFlask, usual_body: int) -> None:
     @app.before_request
     def begin() -> Response | None:
         given = request.headers.get("X-Request-Id", "")
-        g.correlation_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        g.correlation_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         g.started = time.monotonic()
         if request.blueprint != "ingest":  # the intakes take many items at once, and have the larger bound
             request.max_content_length = usual_body

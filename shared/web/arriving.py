@@ -66,6 +66,12 @@ class Arriving:
             return None
         return Arrived(Ticket(*self._class()), whole=len(self.data) == self._end, closing=self._closing())
 
+    def said(self, name: str) -> str:
+        """Return a header by its name in lower case; empty: it was not sent, or is longer than any that counts."""
+        pattern = rb"\r\n" + name.encode() + rb":[ \t]*([!-~]{1,300})[ \t]*\r\n"
+        found = re.search(pattern, self.data[: self._head], re.IGNORECASE)
+        return found[1].decode() if found else ""
+
     def _where_it_ends(self) -> int | None:
         head = self.data[: self._head]
         length = _LENGTH.search(head)

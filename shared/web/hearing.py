@@ -17,10 +17,9 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from shared.clock import monotonic
 from shared.logs import logger
-from shared.metrics import HTTP_REFUSED
 from shared.web.admission import HEALTH_THREADS, Admission, Bounds, Place, Ticket, seat
 from shared.web.arriving import Arrived, Arriving
-from shared.web.refusal import problem_bytes, too_many
+from shared.web.refusal import Refusals, problem_bytes
 
 _LINGER = 2.0  # seconds that a closed connection may still send: closing at once would take the answer back
 _PIECES = 16  # that are heard of who was told to end; who sends more is cut off
@@ -38,6 +37,7 @@ class Hearing(ThreadWorker):  # type: ignore[misc]
         settings = self.app.settings
         working = min(settings.web_working, settings.web_threads)
         self._admission: Admission[Any] = Admission(Bounds(working, settings.web_waiting))
+        self._refusals = Refusals(settings)
         self._until: dict[Any, float] = {}  # of connections that are heard, or that linger
         self._swept_at = 0.0
         sys.setswitchinterval(_SWITCH_SECONDS)
@@ -68,7 +68,7 @@ class Hearing(ThreadWorker):  # type: ignore[misc]
 
     def handle(self, conn: Any) -> Any:
         """Answer a request; in a thread of the pool."""
-        seat(Place(partial(self._left, conn.ticket), partial(self._admission.resumed, conn.ticket)))
+        seat(Place(partial(self._left, conn.ticket), partial(self._admission.resumed, conn.ticket), conn.ticket.since))
         try:
             return super().handle(conn)
         finally:
@@ -129,9 +129,9 @@ class Hearing(ThreadWorker):  # type: ignore[misc]
         if self._admission.offer(conn, arrived.ticket):
             self._work()
             return
-        HTTP_REFUSED.labels(arrived.ticket.priority.name.lower()).inc()
         keep = arrived.whole and not arrived.closing and self.alive
-        if self._answer(conn, too_many(keep=keep)) and keep:
+        told = (conn.heard.said(name) for name in ("origin", "x-request-id"))
+        if self._answer(conn, self._refusals.too_many(arrived.ticket.priority, *told, keep=keep)) and keep:
             self._keep(conn)
         else:
             self._linger(conn)

@@ -17,11 +17,10 @@ from waitress.server import create_server
 
 from shared.config import Settings
 from shared.listening import listening
-from shared.metrics import HTTP_REFUSED
 from shared.web.admission import HEALTH_THREADS, Admission, Bounds, Place, Priority, Ticket, priority_of, seat
 from shared.web.connections import connections
 from shared.web.door import HANDSHAKE, bar
-from shared.web.refusal import too_many
+from shared.web.refusal import Refusals
 
 _DRAIN = 15.0  # seconds for the requests in hand; a bounded wait for a reply fits in
 _GRACE = 0.5  # an open connection may be about to send
@@ -40,7 +39,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         ticket = self.ticket
         if self.server.draining:
             self.requests[0].headers["CONNECTION"] = "close"
-        seat(Place(partial(leave, self.server, ticket), partial(self.server.admission.resumed, ticket)))
+        seat(Place(partial(leave, self.server, ticket), partial(self.server.admission.resumed, ticket), ticket.since))
         try:
             super().service()
         finally:
@@ -52,9 +51,9 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         request = self.requests[0]
         asked = request.headers.get("CONNECTION", "").lower()
         keep = request.version == "1.1" and asked != "close" and not self.server.draining
-        HTTP_REFUSED.labels(self.ticket.priority.name.lower()).inc()
+        told = (request.headers.get(name, "") for name in ("ORIGIN", "X_REQUEST_ID"))
         with suppress(ClientDisconnected):
-            self.write_soon(too_many(keep=keep))
+            self.write_soon(self.server.refusals.too_many(self.ticket.priority, *told, keep=keep))
         request.close()
         self.requests = []
         self.close_when_flushed = not keep
@@ -106,6 +105,7 @@ class HttpServer:
         )
         self._server.channel_class = _Channel
         self._server.draining = False
+        self._server.refusals = Refusals(settings)
         self._server.admission = Admission(Bounds(min(settings.web_working, threads), settings.web_waiting))
         self._server.add_task = admit
         self.url = f"http://{settings.host}:{self._server.effective_port}"

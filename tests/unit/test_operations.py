@@ -67,3 +67,12 @@ def test_metrics_are_served_and_nothing_else():
 def test_a_port_in_use_is_said_in_one_line():
     with opened() as port, pytest.raises(UnavailableError, match=f"cannot listen on 127.0.0.1:{port}"):
         door(Settings(operations_port=port))
+
+
+def test_readiness_shows_how_the_breakers_stand():
+    with (
+        operations(door(Settings(operations_port=0)), {}, {}, lambda: {"history": "open"}) as port,
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer,
+    ):
+        told = json.loads(answer.read())
+    assert ("ready", {"history": "open"}) == (told["status"], told["breakers"])
