@@ -96,17 +96,21 @@ def test_looking_at_a_person_publishes_no_email_until_asked_to(page, server):
     expect(page.locator("#s-email .told")).to_contain_text("Published as ")
 
 
-def test_what_takes_longer_is_followed_by_its_job(page, tmp_path):
+@pytest.mark.parametrize("streams", [True, False])
+def test_what_takes_longer_is_followed_by_its_job_told_by_the_server_or_asked_for(page, tmp_path, streams):
     with serving(tmp_path / "data", TASTEGRAPH_REPLY_WAIT_SECONDS="0.01") as server:
         answered = []
         page.on(
             "response", lambda each: answered.append((each.request.method, each.url.split("/v1/")[-1], each.status))
         )
         page.add_init_script(RECORD_WHAT_IS_TOLD)
+        if not streams:
+            page.route("**/v1/jobs/*/events", lambda route: route.fulfill(status=503, json={}))
         show(page, server, "ann")
         ready(page)
         assert {("POST", "boards", 202), ("POST", "emails", 202)} <= set(answered)
-        assert any(path.startswith("jobs/") for _, path, _ in answered)
+        asked = {path.endswith("/events") for _, path, status in answered if "jobs/" in path and status == 200}
+        assert {streams} == asked
         assert any(told.startswith("Still being made") for told in page.evaluate("window.told"))
         assert page.eval_on_selector("#board", "image => image.naturalWidth") >= 1200
         assert page.inner_text("#subject")
