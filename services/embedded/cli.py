@@ -9,7 +9,20 @@ from typing import Any, NoReturn
 
 import typer
 
-from services.embedded.commands import audit, bench, deadletters, exporting, files, graph, keys, making, serving, topics
+from services.embedded.commands import (
+    audit,
+    bench,
+    campaigns,
+    deadletters,
+    exporting,
+    files,
+    graph,
+    keys,
+    making,
+    rules,
+    serving,
+    topics,
+)
 from shared.errors import UnavailableError
 from shared.process import complain
 
@@ -23,7 +36,15 @@ app = typer.Typer(
 )
 for part in (serving, files, making, audit, bench):
     app.add_typer(part.app)
-GROUPS = {"export": exporting, "graph": graph, "keys": keys, "deadletters": deadletters, "topics": topics}
+GROUPS = {
+    "export": exporting,
+    "graph": graph,
+    "keys": keys,
+    "campaigns": campaigns,
+    "rules": rules,
+    "deadletters": deadletters,
+    "topics": topics,
+}
 for name, group in GROUPS.items():
     app.add_typer(group.app, name=name)
 

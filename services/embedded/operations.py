@@ -14,6 +14,8 @@ from services.embedded.arguments import known_shop, later, moment_of
 from services.embedded.exports import EXPORTS
 from services.embedded.importing import run_import
 from services.embedded.runtime import Runtime
+from services.embedded.steering import STEERING, read
+from services.gateway.questions import KeyLimits
 from services.graph import rebuild as graph
 from services.visionboard import handlers as visionboard
 from shared import audit, auth
@@ -24,6 +26,7 @@ from shared.decisions import under_rules
 from shared.errors import NotFoundError, UsageError
 from shared.knowledge.insight import Insight
 from shared.knowledge.recommend import recommend as decide
+from shared.web.allowances import within
 
 _MANY = 200  # users for whom reading all neighbours of a shop once is quicker than each one's own
 
@@ -36,6 +39,7 @@ def keys_create(runtime: Runtime, arguments: Arguments) -> Lines:
     """Make an API key for a shop."""
     engines = runtime.engines
     environment, ends = engines.settings.environment, later(arguments.get("expires"), engines.clock)
+    limits = within(read(KeyLimits, arguments.get("limits") or {}).model_dump(exclude_none=True), engines.settings)
     text, document = auth.create_key(
         engines.history,
         arguments["shop"],
@@ -45,6 +49,8 @@ def keys_create(runtime: Runtime, arguments: Arguments) -> Lines:
         ends,
         arguments.get("name"),
     )
+    if limits:
+        document = auth.limit_key(engines.history, document, limits)
     _audit(runtime, document.body["shop"], "key.created", document.id, " ".join(document.body["scopes"]))
     yield {"result": {"key": text, "id": document.id, **_key_facts(document.body)}}
 
@@ -73,7 +79,7 @@ def keys_revoke(runtime: Runtime, arguments: Arguments) -> Lines:
 
 
 def _key_facts(body: Mapping[str, Any]) -> dict[str, Any]:
-    facts = ("shop", "name", "scopes", "created_at", "expires_at", "revoked_at", "replaces", "replaced_by")
+    facts = ("shop", "name", "scopes", "created_at", "expires_at", "revoked_at", "replaces", "replaced_by", "limits")
     return {name: body.get(name) for name in facts}
 
 
@@ -262,6 +268,7 @@ OPERATIONS: dict[str, Operation] = {
     "deadletters.show": deadletters_show,
     "deadletters.replay": deadletters_replay,
     **EXPORTS,
+    **STEERING,
 }
 
 

@@ -10,11 +10,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from services.gateway.segments import Segment, as_json, count
+from services.gateway.templates import Shelf
 from shared.clock import Clock, to_ms
 from shared.contracts.requests import BoardRequested, EmailRequested, campaign_id
 from shared.contracts.values import Id
 from shared.erasures import CAMPAIGN_LISTS, CAMPAIGNS
-from shared.errors import ConflictError, NotFoundError
+from shared.errors import ConflictError, InvalidInputError, NotFoundError, Violation
 from shared.history.port import Document, Documents
 from shared.knowledge.port import KnowledgeReader
 from shared.web.contract import Asked
@@ -122,6 +123,24 @@ class CampaignDesk:
         if found is None:
             raise NotFoundError("there is no such campaign")
         return found
+
+
+def check(asked: NewCampaign, shop: str, shelf: Shelf) -> None:
+    """Refuse what would fail for every member.
+
+    Raises:
+        InvalidInputError: there is no such template, or it is given for what is not made.
+    """
+    foreign = "layout" if asked.makes == "emails" else "template"
+    if getattr(asked, foreign) is not None:
+        raise InvalidInputError(
+            "the campaign breaks its contract", [Violation(f"/{foreign}", f"not for {asked.makes}")]
+        )
+    try:
+        if asked.template is not None:
+            shelf.head(shop, asked.template.partition("@")[0])
+    except NotFoundError as error:
+        raise InvalidInputError(str(error), [Violation("/template", str(error))]) from None
 
 
 def _new(asked: NewCampaign, now: int) -> dict[str, Any]:

@@ -25,6 +25,7 @@ _SCOPE_OF_JOB = {
     "templates": "templates:read",
     "erasures": "profiles:erase",
 }
+_OF_CAMPAIGN = ("period", "makes", "template", "layout", "status", "expected", "made", "skipped", "failed", "reasons")
 _EXPIRED = {"code": EXPIRED, "detail": "nobody answered the request in time; ask again"}
 _OWN_WORD = 2
 _RANKS = {"shop": 0, "hard-bounce": 1, "complaint": _OWN_WORD, "unsubscribed": _OWN_WORD}
@@ -176,6 +177,19 @@ def consents(entries: Iterable[Entry]) -> Iterator[tuple[int, bool]]:
         consent = strictjson.loads(one.data).get("consent")
         if consent is not None:
             yield one.at, bool(consent["marketing"])
+
+
+def campaign(document: Document) -> dict[str, Any]:
+    """Return a campaign as JSON, with how far it has come."""
+    body, id = document.body, document.id
+    times = {name: iso(body[name]) for name in ("created_at", "finished_at")}
+    told = {"id": id, "campaign": body["name"], **{name: body[name] for name in _OF_CAMPAIGN}, **times}
+    return {**told, "result": f"/v1/campaigns/{id}/result"}
+
+
+def rule(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a business rule as JSON."""
+    return {**said, "starts_at": iso(said["starts_at"]), "ends_at": iso(said["ends_at"])}
 
 
 def key(document: Document, used_at: int | None = None) -> dict[str, Any]:

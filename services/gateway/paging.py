@@ -13,6 +13,7 @@ from flask import request
 
 from services.gateway.questions import Paging
 from shared.errors import InvalidInputError, Violation
+from shared.web.contract import query_of
 
 _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
@@ -20,6 +21,12 @@ _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234
 def size(asked: Paging, most: int) -> int:
     """Return how many items a page gets."""
     return min(asked.page_size, most)
+
+
+def paged(most: int) -> dict[str, Any]:
+    """Return which page a list's query asks for, as stores take it: its token, and how many items, at most `most`."""
+    query = query_of(Paging)
+    return {"page_token": query.page_token, "page_size": size(query, most)}
 
 
 def token_after(question: str, place: str | int) -> str:

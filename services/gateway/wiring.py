@@ -96,18 +96,24 @@ def build(engines: Engines) -> GatewayService:
     Raises:
         UsageError: there is no signing key.
     """
+    asker, quotas = _asker(engines), Quotas(engines.history, engines.clock, engines.settings)
+    ports = _ports(engines, asker, quotas)
+    driving = DriverPorts(engines.knowledge, engines.history, engines.objects, engines.clock, asker, quotas)
+    exporter = Exporter(engines.knowledge, engines.history, ExportDesk(engines.history, engines.objects, engines.clock))
+    blueprints = [*(part.blueprint(ports) for part in ROUTES), console.blueprint()]
+    return GatewayService(ports, blueprints, Driver(driving, engines.settings.campaign_in_flight), exporter)
+
+
+def _asker(engines: Engines) -> Asker:
+    settings, ports = engines.settings, AskerPorts(engines.bus, engines.history, engines.clock)
+    return Asker(ports, settings.reply_wait_seconds, engines.breakers, max(1, settings.web_threads // 2))
+
+
+def _ports(engines: Engines, asker: Asker, quotas: Quotas) -> GatewayPorts:
     key = engines.settings.signing_key
     if key is None:
         raise UsageError("TASTEGRAPH_SIGNING_KEY is needed: unsubscribe links are signed with it")
-    settings = engines.settings
-    asker = Asker(
-        AskerPorts(engines.bus, engines.history, engines.clock),
-        settings.reply_wait_seconds,
-        engines.breakers,
-        max(1, settings.web_threads // 2),
-    )
-    quotas = Quotas(engines.history, engines.clock, settings)
-    ports = GatewayPorts(
+    return GatewayPorts(
         engines.knowledge,
         engines.history,
         engines.objects,
@@ -118,13 +124,5 @@ def build(engines: Engines) -> GatewayService:
         engines.answers,
         Copies(engines.answers, engines.history, engines.clock),
         quotas,
-        settings,
+        engines.settings,
     )
-    driver = Driver(
-        DriverPorts(engines.knowledge, engines.history, engines.objects, engines.clock, asker, quotas),
-        settings.campaign_in_flight,
-    )
-    desk = ExportDesk(engines.history, engines.objects, engines.clock)
-    exporter = Exporter(engines.knowledge, engines.history, desk)
-    blueprints = [*(part.blueprint(ports) for part in ROUTES), console.blueprint()]
-    return GatewayService(ports, blueprints, driver, exporter)

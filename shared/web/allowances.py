@@ -14,7 +14,7 @@ from cachetools import TTLCache
 from shared.auth import COLLECTION, Principal
 from shared.config import Settings
 from shared.counters.limits import Limit
-from shared.errors import TransientError
+from shared.errors import InvalidInputError, TransientError, Violation
 from shared.history.port import Documents
 
 RATE = r"([1-9][0-9]{0,8})/([1-9][0-9]{0,5})(?:/([1-9][0-9]{0,4}))?"  # units/seconds[/at once]
@@ -66,6 +66,19 @@ def looser(text: str, than: str) -> bool:
     unbounded = one.at_once == 0 or (other.at_once and one.at_once > other.at_once)
     quicker = one.rate.quota * other.rate.window > other.rate.quota * one.rate.window
     return quicker or one.rate.quota > other.rate.quota or bool(other.at_once and unbounded)
+
+
+def within(limits: Mapping[str, str], settings: Settings) -> Mapping[str, str]:
+    """Return a key's own limits as they were given: a key may be bound more tightly than the settings do, never less.
+
+    Raises:
+        InvalidInputError: one is looser than everybody's.
+    """
+    usual = {kind: str(getattr(settings, f"limit_{kind}")) for kind in RouteClass}
+    if found := [kind for kind in RouteClass if kind in limits and looser(limits[kind], usual[kind])]:
+        told = [Violation(f"/limits/{kind}", f"may allow no more than {usual[kind]}") for kind in found]
+        raise InvalidInputError("a key's limits are looser than everybody's", told)
+    return limits
 
 
 class Allowances:

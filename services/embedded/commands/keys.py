@@ -13,6 +13,11 @@ _ID = "The key's id, as `keys list` shows it."
 app = typer.Typer(no_args_is_help=True, help="API keys: make, list, replace, end.")
 _SCOPES = f"What the key may do; repeat it. One of {', '.join(Scope)}."
 
+_LIMITS = (
+    "A limit of its own, tighter than everybody's; repeat it. read, write, make or admin: requests/seconds[/at once], "
+    "such as read=60/60; emails or boards: a day/a month, such as emails=100/2000."
+)
+
 
 @app.command(epilog=example("keys create --shop my-shop --scope events:write --scope profiles:read"))
 def create(
@@ -21,9 +26,11 @@ def create(
     data: Data = None,
     name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
     expires: Annotated[str | None, typer.Option(help="When it ends, such as 2027-01-01T00:00:00Z.")] = None,
+    limit: Annotated[list[str] | None, typer.Option(help=_LIMITS)] = None,
 ) -> None:
     """Make a key; its text is shown this once, alone on stdout."""
-    for made in results(data, "keys.create", shop=shop, scopes=scope, name=name, expires=expires):
+    limits = dict(each.partition("=")[::2] for each in limit or ())
+    for made in results(data, "keys.create", shop=shop, scopes=scope, name=name, expires=expires, limits=limits):
         _tell(made)
 
 

@@ -8,11 +8,11 @@ from apiflask import APIBlueprint
 
 from services.gateway import model, questions
 from services.gateway.answers import operations as shown
-from services.gateway.paging import page, size
+from services.gateway.paging import page, paged
 from services.gateway.ports import GatewayPorts
 from services.gateway.routes.users import listed
 from shared import audit
-from shared.web.contract import describes, query_of
+from shared.web.contract import describes
 from shared.web.guard import principal, requires
 
 _MOST = 200
@@ -27,8 +27,7 @@ def blueprint(ports: GatewayPorts) -> APIBlueprint:
     @describes({200: listed(shown.Trail)}, query=questions.Paging)
     def audit_trail() -> Any:
         """List who did what to keys, templates, rules, campaigns, erasures, dead letters, the graph, latest first."""
-        asked, shop = query_of(questions.Paging), principal().shop
-        found = audit.trail(ports.history, shop, page_token=asked.page_token, page_size=size(asked, _MOST))
+        found = audit.trail(ports.history, principal().shop, **paged(_MOST))
         return page([model.deed(each) for each in found.items], found.next_token)
 
     return routes

@@ -13,22 +13,21 @@ from services.gateway import model, outcomes, questions
 from services.gateway.answers import campaigns as shown
 from services.gateway.asking import request_id
 from services.gateway.auditing import audited
-from services.gateway.campaigns import BusyError, CampaignDesk, NewCampaign, Steer
+from services.gateway.campaigns import BusyError, CampaignDesk, NewCampaign, Steer, check
 from services.gateway.once import HEADER, idempotency_key, once, scoped
-from services.gateway.paging import page, size
+from services.gateway.paging import page, paged
 from services.gateway.ports import GatewayPorts
 from services.gateway.routes.users import listed
 from services.gateway.segments import Segment, count
 from services.gateway.templates import Shelf
 from shared.erasures import CAMPAIGNS
-from shared.errors import ConflictError, InvalidInputError, NotFoundError, Violation
+from shared.errors import ConflictError
 from shared.history.port import Document
 from shared.web.contract import Answer, Asked, body_of, describes, query_of
 from shared.web.guard import demand, principal, requires
 
 _MOST = 100
 _READ, _WRITE = ("emails:read", "boards:read"), ("emails:write", "boards:write")
-_SAME = ("period", "makes", "template", "layout", "status", "expected", "made", "skipped", "failed", "reasons")
 
 
 class Filed(Asked):
@@ -68,10 +67,10 @@ def _beginning(routes: APIBlueprint, desk: CampaignDesk, ports: GatewayPorts) ->
         """Make emails or boards for a segment, as one job: each as if it were asked for alone."""
         asked, shop = body_of(NewCampaign), principal().shop
         demand(f"{asked.makes}:write")
-        _check(asked, shop, shelf)
+        check(asked, shop, shelf)
         begun = _begun(desk, shop, request_id(scoped("campaigns"), "", idempotency_key()), asked, ports)
         audited(ports, "campaign.begun", begun.id, asked.makes)
-        return _shown(begun), HTTPStatus.ACCEPTED, {"Location": f"/v1/campaigns/{begun.id}"}
+        return model.campaign(begun), HTTPStatus.ACCEPTED, {"Location": f"/v1/campaigns/{begun.id}"}
 
     @routes.patch("/v1/campaigns/<id:id>")
     @requires(*_WRITE)
@@ -82,7 +81,7 @@ def _beginning(routes: APIBlueprint, desk: CampaignDesk, ports: GatewayPorts) ->
         demand(f"{desk.known(shop, id).body['makes']}:write")
         steered = desk.steer(shop, id, body_of(Steer).status)
         audited(ports, "campaign.steered", id, steered.body["status"])
-        return _shown(steered)
+        return model.campaign(steered)
 
 
 def _begun(desk: CampaignDesk, shop: str, id: str, asked: NewCampaign, ports: GatewayPorts) -> Document:
@@ -94,36 +93,24 @@ def _begun(desk: CampaignDesk, shop: str, id: str, asked: NewCampaign, ports: Ga
         return desk.known(shop, id)  # begun under this key just before its answer was lost
 
 
-def _check(asked: NewCampaign, shop: str, shelf: Shelf) -> None:
-    """Refuse what would fail for every member."""
-    foreign = "layout" if asked.makes == "emails" else "template"
-    if getattr(asked, foreign) is not None:
-        raise InvalidInputError(
-            "the campaign breaks its contract", [Violation(f"/{foreign}", f"not for {asked.makes}")]
-        )
-    try:
-        if asked.template is not None:
-            shelf.head(shop, asked.template.partition("@")[0])
-    except NotFoundError as error:
-        raise InvalidInputError(str(error), [Violation("/template", str(error))]) from None
-
-
 def _reading(routes: APIBlueprint, desk: CampaignDesk) -> None:
     @routes.get("/v1/campaigns")
     @requires(*_READ)
     @describes({200: listed(shown.Campaigns)}, query=questions.Paging)
     def campaigns() -> Any:
         """List the shop's campaigns, last changed first."""
-        asked, who = query_of(questions.Paging), principal()
-        found = desk.documents.find(CAMPAIGNS, who.shop, page_token=asked.page_token, page_size=size(asked, _MOST))
-        return page([_shown(each) for each in found.items if who.may(f"{each.body['makes']}:read")], found.next_token)
+        who = principal()
+        found = desk.documents.find(CAMPAIGNS, who.shop, **paged(_MOST))
+        return page(
+            [model.campaign(each) for each in found.items if who.may(f"{each.body['makes']}:read")], found.next_token
+        )
 
     @routes.get("/v1/campaigns/<id:id>")
     @requires(*_READ)
     @describes({200: shown.Campaign}, errors=(404,))
     def campaign(id: str) -> Any:
         """Show a campaign and how far it has come."""
-        return _shown(_readable(desk, id))
+        return model.campaign(_readable(desk, id))
 
 
 def _result(routes: APIBlueprint, desk: CampaignDesk, ports: GatewayPorts) -> None:
@@ -147,10 +134,3 @@ def _readable(desk: CampaignDesk, id: str) -> Document:
     found = desk.known(principal().shop, id)
     demand(f"{found.body['makes']}:read")
     return found
-
-
-def _shown(campaign: Document) -> dict[str, Any]:
-    body = campaign.body
-    times = {name: model.iso(body[name]) for name in ("created_at", "finished_at")}
-    told = {"id": campaign.id, "campaign": body["name"], **{name: body[name] for name in _SAME}, **times}
-    return {**told, "result": f"/v1/campaigns/{campaign.id}/result"}

@@ -14,7 +14,7 @@ from flask import Response
 from services.gateway import model, questions
 from services.gateway.answers import operations as shown
 from services.gateway.once import HEADER, once
-from services.gateway.paging import page, size
+from services.gateway.paging import page, paged
 from services.gateway.ports import GatewayPorts
 from services.gateway.routes.users import ANN, listed
 from services.gateway.suppressions import SUPPRESSIONS, Reports, suppress, take
@@ -23,7 +23,7 @@ from shared.contracts.events import Consent, Kind, UserUpdated
 from shared.errors import ConflictError
 from shared.unsubscribe import verify
 from shared.web.app import correlation_id
-from shared.web.contract import Answer, body_of, describes, query_of
+from shared.web.contract import Answer, body_of, describes
 from shared.web.guard import principal, public, requires
 
 _MOST = 500
@@ -75,9 +75,7 @@ def _list(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @describes({200: listed(shown.Suppressions)}, query=questions.Paging)
     def suppressions() -> Any:
         """List who gets no marketing, last changed first."""
-        asked = query_of(questions.Paging)
-        token, most = asked.page_token, size(asked, _MOST)
-        found = ports.history.find(SUPPRESSIONS, principal().shop, page_token=token, page_size=most)
+        found = ports.history.find(SUPPRESSIONS, principal().shop, **paged(_MOST))
         return page([model.suppression(each) for each in found.items], found.next_token)
 
     @routes.get("/v1/suppressions/<id:user_id>")

@@ -10,7 +10,7 @@ from flask import request
 from services.gateway import model, questions
 from services.gateway.answers import operations as shown
 from services.gateway.auditing import audited
-from services.gateway.paging import page, place_of, size, token_after
+from services.gateway.paging import page, paged, place_of, size, token_after
 from services.gateway.ports import GatewayPorts
 from services.gateway.routes.users import listed
 from shared.bus import deadletters as desk
@@ -73,7 +73,5 @@ def _conflicts(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @describes({200: listed(shown.Conflicts)}, query=questions.Paging)
     def conflicts() -> Any:
         """List other contents under known ids, each with the one that stands."""
-        asked = query_of(questions.Paging)
-        token, most = asked.page_token, size(asked, _MOST)
-        found = ports.history.conflicts(principal().shop, page_token=token, page_size=most)
+        found = ports.history.conflicts(principal().shop, **paged(_MOST))
         return page([model.conflict(each) for each in found.items], found.next_token)

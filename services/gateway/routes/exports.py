@@ -14,13 +14,13 @@ from services.gateway.asking import request_id
 from services.gateway.auditing import audited
 from services.gateway.exports import KEPT_MS, MEDIA, SCOPES, ExportDesk, ManyError, NewExport
 from services.gateway.once import HEADER, idempotency_key, once, scoped
-from services.gateway.paging import page, size
+from services.gateway.paging import page, paged
 from services.gateway.ports import GatewayPorts
 from services.gateway.routes.users import listed
 from shared.erasures import EXPORTS
 from shared.errors import ConflictError, NotFoundError
 from shared.history.port import Document
-from shared.web.contract import Answer, body_of, describes, query_of
+from shared.web.contract import Answer, body_of, describes
 from shared.web.guard import demand, principal, requires
 
 _ANY = tuple(sorted(set(SCOPES.values())))
@@ -73,8 +73,8 @@ def _reading(routes: APIBlueprint, desk: ExportDesk) -> None:
     @describes({200: listed(shown.Exports)}, query=questions.Paging)
     def exports() -> Any:
         """List the shop's exports, last changed first."""
-        asked, who = query_of(questions.Paging), principal()
-        found = desk.documents.find(EXPORTS, who.shop, page_token=asked.page_token, page_size=size(asked, 100))
+        who = principal()
+        found = desk.documents.find(EXPORTS, who.shop, **paged(100))
         return page([_shown(each) for each in found.items if who.may(_scope(each))], found.next_token)
 
     @routes.get("/v1/exports/<id:id>")

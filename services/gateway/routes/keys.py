@@ -11,13 +11,13 @@ from apiflask import APIBlueprint
 from services.gateway import model, questions
 from services.gateway.answers import operations as shown
 from services.gateway.auditing import audited
-from services.gateway.paging import page, size
+from services.gateway.paging import page, paged
 from services.gateway.ports import GatewayPorts
 from services.gateway.routes.users import listed
 from shared import auth
 from shared.errors import InvalidInputError, Violation
-from shared.web.allowances import RouteClass, looser
-from shared.web.contract import body_of, describes, query_of
+from shared.web.allowances import within
+from shared.web.contract import body_of, describes
 from shared.web.guard import principal, requires
 
 _MOST = 100
@@ -39,8 +39,7 @@ def _reading(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @describes({200: listed(shown.Keys)}, query=questions.Paging)
     def list_keys() -> Any:
         """List the shop's API keys, newest first; never their texts."""
-        asked, shop = query_of(questions.Paging), principal().shop
-        found = auth.keys_page(ports.history, shop, page_token=asked.page_token, page_size=size(asked, _MOST))
+        found = auth.keys_page(ports.history, principal().shop, **paged(_MOST))
         used = {each.id: auth.last_used(ports.history, each.id) for each in found.items}
         return page([model.key(each, used[each.id]) for each in found.items], found.next_token)
 
@@ -51,12 +50,12 @@ def _making(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @describes({201: shown.NewKey}, body=questions.NewKey)
     def make_key() -> Any:
         """Make a key for the shop; its text is in this answer and kept nowhere."""
-        asked, who, clock = body_of(questions.NewKey), principal(), ports.clock
-        if asked.expires_at is not None and asked.expires_at <= clock.now():
+        wanted, who, clock = body_of(questions.NewKey), principal(), ports.clock
+        if wanted.expires_at is not None and wanted.expires_at <= clock.now():
             raise InvalidInputError("the key would have expired", [Violation("/expires_at", "must be in the future")])
-        limits = _limits(asked.limits, ports)
+        limits = within(wanted.limits.model_dump(exclude_none=True) if wanted.limits else {}, ports.settings)
         text, document = auth.create_key(
-            ports.history, who.shop, asked.scopes, ports.settings.environment, clock, asked.expires_at, asked.name
+            ports.history, who.shop, wanted.scopes, ports.settings.environment, clock, wanted.expires_at, wanted.name
         )
         if limits:
             document = auth.limit_key(ports.history, document, limits)
@@ -85,13 +84,3 @@ def _ending(routes: APIBlueprint, ports: GatewayPorts) -> None:
         auth.revoke(ports.history, id, ports.clock, principal().shop)
         audited(ports, "key.revoked", id)
         return None, HTTPStatus.NO_CONTENT
-
-
-def _limits(asked: questions.KeyLimits | None, ports: GatewayPorts) -> dict[str, str]:
-    """Return a key's own limits: a shop may bind its keys more tightly than the settings do, never less."""
-    limits: dict[str, str] = asked.model_dump(exclude_none=True) if asked else {}
-    usual = {kind: str(getattr(ports.settings, f"limit_{kind}")) for kind in RouteClass}
-    if found := [kind for kind in RouteClass if kind in limits and looser(limits[kind], usual[kind])]:
-        told = [Violation(f"/limits/{kind}", f"may allow no more than {usual[kind]}") for kind in found]
-        raise InvalidInputError("a key's limits are looser than everybody's", told)
-    return limits

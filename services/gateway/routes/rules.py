@@ -12,7 +12,7 @@ from services.gateway.answers import rules as shown
 from services.gateway.auditing import audited
 from services.gateway.once import HEADER, once
 from services.gateway.ports import GatewayPorts
-from services.gateway.rules import NewRule, Rulebook, Said
+from services.gateway.rules import NewRule, Rulebook
 from shared.web.contract import Answer, body_of, describes
 from shared.web.guard import principal, requires
 
@@ -31,14 +31,14 @@ def _reading(routes: APIBlueprint, book: Rulebook) -> None:
     @describes({200: shown.Rules})
     def rules() -> Any:
         """List the shop's rules in the order made; all of them on one page."""
-        return {"items": [_shown(each) for each in book.rules(principal().shop)]}
+        return {"items": [model.rule(each) for each in book.rules(principal().shop)]}
 
     @routes.get("/v1/rules/<id:id>")
     @requires("rules:read")
     @describes({200: shown.Rule}, errors=(404,))
     def rule(id: str) -> Any:
         """Show a rule."""
-        return _shown(book.rule(principal().shop, id))
+        return model.rule(book.rule(principal().shop, id))
 
 
 def _writing(routes: APIBlueprint, book: Rulebook, ports: GatewayPorts) -> None:
@@ -50,7 +50,7 @@ def _writing(routes: APIBlueprint, book: Rulebook, ports: GatewayPorts) -> None:
         """Make a rule: what is offered from now on, in answers, emails and boards, obeys it."""
         made = book.add(principal().shop, body_of(NewRule))
         audited(ports, "rule.made", made["rule_id"], made["action"])
-        return _shown(made), HTTPStatus.CREATED, {"Location": f"/v1/rules/{made['rule_id']}"}
+        return model.rule(made), HTTPStatus.CREATED, {"Location": f"/v1/rules/{made['rule_id']}"}
 
     @routes.delete("/v1/rules/<id:id>")
     @requires("rules:write")
@@ -60,7 +60,3 @@ def _writing(routes: APIBlueprint, book: Rulebook, ports: GatewayPorts) -> None:
         book.remove(principal().shop, id)
         audited(ports, "rule.removed", id)
         return None, HTTPStatus.NO_CONTENT
-
-
-def _shown(said: Said) -> dict[str, Any]:
-    return {**said, "starts_at": model.iso(said["starts_at"]), "ends_at": model.iso(said["ends_at"])}
