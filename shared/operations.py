@@ -76,8 +76,8 @@ def application(
         missing = any(said.values())
         body: dict[str, Any] = {"status": f"not {word}" if missing else word}
         body["checks"] = {name: told or "ok" for name, told in said.items()}
-        if path == "/readyz":
-            body["breakers"] = dict(breakers())
+        if path == "/readyz" and (standings := breakers()):
+            body["breakers"] = dict(standings)
         return _said(start, HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK, body)
 
     return answer
