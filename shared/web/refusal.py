@@ -8,6 +8,7 @@ import re
 import uuid
 from http import HTTPStatus
 
+from shared.clock import monotonic
 from shared.config import Settings
 from shared.logs import logger
 from shared.metrics import HTTP_REFUSED
@@ -18,6 +19,9 @@ REDUCED = "https://iana.org/assignments/http-problem-types#temporary-reduced-cap
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DETAIL = "too many requests are in work; repeat this one after Retry-After seconds"
 _SPREAD = 3  # seconds over which those who were refused come back
+_LINES = (
+    5  # in a second: whoever refuses is the loop that hears everybody, and must not wait for a log that is not read
+)
 _log = logger("web")
 
 
@@ -26,15 +30,22 @@ class Refusals:
 
     def __init__(self, settings: Settings) -> None:
         self._origins = named(settings)
+        self._second, self._lines = 0, 0
 
     def too_many(self, priority: Priority, origin: str, request_id: str, *, keep: bool) -> bytes:
-        """Return the answer to a request that is not worked on, as it goes over the wire; count it and log it."""
+        """Return the answer to a request that is not worked on, as it goes over the wire; it is counted, and logged."""
         id, word = _id(request_id), priority.name.lower()
         HTTP_REFUSED.labels(word).inc()
-        _log.info("request.refused", correlation_id=id, reason=word, status=HTTPStatus.SERVICE_UNAVAILABLE.value)
+        if self._may_log():
+            _log.info("request.refused", correlation_id=id, reason=word, status=HTTPStatus.SERVICE_UNAVAILABLE.value)
         after = f"Retry-After: {random.randint(1, _SPREAD)}\r\n"  # noqa: S311 (it spreads load, and keeps no secret)
         more = after + self._for_browsers(origin)
         return problem_bytes(HTTPStatus.SERVICE_UNAVAILABLE, _DETAIL, kind=REDUCED, more=more, keep=keep, id=id)
+
+    def _may_log(self) -> bool:
+        second = int(monotonic())
+        self._second, self._lines = second, self._lines + 1 if second == self._second else 1
+        return self._lines <= _LINES
 
     def _for_browsers(self, origin: str) -> str:
         if not self._origins:
