@@ -15,7 +15,7 @@ from services.ingest.model import to_fact
 from shared.bus.deadletters import list_dead_letters, replay
 from shared.bus.port import Message
 from shared.contracts.codec import encode
-from shared.contracts.topics import PURCHASES
+from shared.contracts.topics import BOARD_REQUESTS, EMAIL_REQUESTS, PURCHASES
 
 pytestmark = [pytest.mark.servers, pytest.mark.nightly, pytest.mark.timeout(300)]
 
@@ -81,11 +81,14 @@ def test_a_dead_letter_that_is_mended_and_replayed_twice_has_one_effect(ground):
 def test_what_a_gateway_was_asked_before_it_was_killed_is_made_and_found_under_its_key(ground, service, kind):
     ground.tell(ground.several(2))
     key, before = f"asked-{kind}", jobs(ground)
+    topic = {"email": EMAIL_REQUESTS, "board": BOARD_REQUESTS}[kind]
+    asked = told(ground, topic)
     with ground.paused(service):
         asking = threading.Thread(target=ground.client.make, args=(SHOP, kind, "u1", key))
         asking.start()
         until(lambda: jobs(ground) - before)
         [id] = jobs(ground) - before
+        until(lambda: told(ground, topic) > asked)  # killed before, the gateway has promised nothing
         ground.worker("gateway").kill()
         asking.join()
         assert (Outcome.UNKNOWN, 0) == (ground.last().outcome, ground.last().status)
@@ -94,6 +97,10 @@ def test_what_a_gateway_was_asked_before_it_was_killed_is_made_and_found_under_i
     until(lambda: ground.engines.history.get("jobs", SHOP, id).body["status"] == "done", 120)
     until(lambda: ground.client.make(SHOP, kind, "u1", key), 150)  # who died holds the key for two minutes: 409
     assert (id, 201) == (ground.last().made, ground.last().status)
+
+
+def told(ground, topic):
+    return sum(end.offset for end in ground.engines.bus.ends(topic))
 
 
 def jobs(ground):
