@@ -171,7 +171,7 @@ class TestSubscription:
             assert arrived.wait(5)
             waits.append(time.monotonic() - started)
             arrived.clear()
-        assert sorted(waits)[4] < 0.1
+        assert sorted(waits)[4] < 0.05  # well below every pause between two looks
 
     def test_a_batch_is_no_larger_than_asked_and_of_one_topic(self, bus):
         bus.publish(messages(*range(5)) + messages(*range(100, 103), topic=INTERESTS))
