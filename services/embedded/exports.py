@@ -15,7 +15,6 @@ from shared.history.port import TrendQuery
 Arguments = Mapping[str, Any]
 Lines = Iterator[dict[str, Any]]
 
-_MOST_TRENDS = 10_000
 _PERIODS = ("day", "week", "month")
 _DIMENSIONS = ("total", "product", "category", "interest")
 
@@ -38,7 +37,7 @@ def export_trends(runtime: Runtime, arguments: Arguments) -> Lines:
         user_id=arguments.get("user"),
         since=to_ms(since) if since else None,
         until=to_ms(until) if until else None,
-        limit=_MOST_TRENDS,
+        limit=rows.MOST_TRENDS,
     )
     yield from _told(rows.trends(runtime.engines.history, query))
 

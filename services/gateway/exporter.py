@@ -21,7 +21,6 @@ from shared.logs import logger
 
 _IDLE, _PAUSE, _TIDY = 0.5, 5.0, 60.0
 _ATTEMPTS = 3
-_MOST_TRENDS = 10_000
 _log = logger("gateway")
 
 
@@ -86,12 +85,11 @@ class Exporter:
             raise
         except Exception as error:
             file.lose()
-            if held.export.body["attempts"] < _ATTEMPTS and isinstance(error, TransientError):
+            transient = isinstance(error, TransientError)
+            if transient and held.export.body["attempts"] < _ATTEMPTS:
                 held.let_go()
                 raise
-            held.end(
-                {"status": "failed", "problem": "unavailable" if isinstance(error, TransientError) else "internal"}
-            )
+            held.end({"status": "failed", "problem": "unavailable" if transient else "internal"})
             _log.exception("export.failed", correlation_id=held.export.id)
             return
         held.end({"status": "done", "rows": count, "bytes": file.tell(), "parts": file.parts})
@@ -100,7 +98,7 @@ class Exporter:
         match asked.what:
             case "trends":
                 since, until = (None if at is None else to_ms(at.astimezone(UTC)) for at in (asked.since, asked.until))
-                query = TrendQuery(shop, asked.by, asked.period, since=since, until=until, limit=_MOST_TRENDS)
+                query = TrendQuery(shop, asked.by, asked.period, since=since, until=until, limit=rows.MOST_TRENDS)
                 return rows.trends(self._history, query)
             case "communities":
                 return rows.communities(self._knowledge, shop)

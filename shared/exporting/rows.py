@@ -17,6 +17,7 @@ from shared.knowledge.rows import Facts, Interested, Named, Purchased, Reacted, 
 from shared.knowledge.tables import TABLES
 
 Rows = Iterator[dict[str, Any]]
+MOST_TRENDS = 10_000  # rows: beyond, ask for less at a time
 _PAGE = 500
 
 

@@ -16,9 +16,7 @@ from shared.web.attempts import Attempts
 
 _TRUST_SECONDS = 30.0  # what was revoked works no longer than this
 _LONGEST = 7000  # below what servers take in a header
-_REMEMBER_SECONDS = (
-    3600.0  # what worked so lately is looked at whatever its address sends, and stands while nobody answers
-)
+_REMEMBER_SECONDS = 3600.0  # what worked so lately is always looked at, and stands while nobody can be asked
 _IN_QUERY = frozenset({"access_token", "api_key", "apikey", "authorization", "bearer"})
 _LOOKS_SECRET = re.compile(r"tgu?_[A-Za-z0-9_.-]{20,}|eyJ[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 

@@ -19,9 +19,7 @@ REDUCED = "https://iana.org/assignments/http-problem-types#temporary-reduced-cap
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DETAIL = "too many requests are in work; repeat this one after Retry-After seconds"
 _SPREAD = 3  # seconds over which those who were refused come back
-_LINES = (
-    5  # in a second: whoever refuses is the loop that hears everybody, and must not wait for a log that is not read
-)
+_LINES = 5  # logged in a second: the loop that hears everybody must not wait for a log that is not read
 _log = logger("web")
 
 
