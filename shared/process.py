@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from queue import Empty, SimpleQueue
 from typing import Protocol, TypeVar
 
 from pydantic import ValidationError
@@ -22,6 +22,7 @@ from shared.tracing import traced
 
 LONGEST_STOP = 24.0  # seconds from SIGTERM to the end, whatever is still in hand: what was acknowledged is on the disk
 STALLED = 60.0  # a consumer that has neither polled nor finished a batch for so many seconds is wedged
+_ENDINGS = (signal.SIGTERM, signal.SIGINT)
 _PROGRESS = "progress"  # the check that speaks of this process itself, and so of its life
 _log = logs.logger("process")
 
@@ -116,22 +117,34 @@ def load_settings(**given: object) -> Settings:
 
 def told_to_stop() -> threading.Event:
     """Return an event that SIGTERM or SIGINT sets; told twice, or after LONGEST_STOP seconds, the process just ends."""
-    # A handler runs in the midst of whatever the main thread does, wait for this event perhaps: it may take no lock.
-    stopping, told = threading.Event(), SimpleQueue[int]()
-    threading.Thread(target=_obey, args=(told, stopping), name="signals", daemon=True).start()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: told.put(number))
+    # A handler in Python runs when the main thread next runs Python: never, if the signal came the moment before it
+    # began to wait. What the interpreter writes to this socket comes at once, whatever the main thread does.
+    stopping = threading.Event()
+    heard, told = socket.socketpair()
+    told.settimeout(0)  # as the interpreter wants it
+    threading.Thread(target=_obey, args=(heard, told, stopping), name="signals", daemon=True).start()
+    signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    for number in _ENDINGS:
+        signal.signal(number, lambda *_: None)
     return stopping
 
 
-def _obey(told: SimpleQueue[int], stopping: threading.Event) -> None:
-    told.get()
-    stopping.set()
-    try:
-        os._exit(128 + told.get(timeout=LONGEST_STOP))
-    except Empty:
-        _log.error("process.stop-cut-short", seconds=LONGEST_STOP)
-        os._exit(0)
+def _obey(heard: socket.socket, told: socket.socket, stopping: threading.Event) -> None:
+    with heard, told:  # both stay open as long as somebody listens
+        _next_ending(heard)
+        stopping.set()
+        heard.settimeout(LONGEST_STOP)
+        try:
+            os._exit(128 + _next_ending(heard))
+        except TimeoutError:
+            _log.error("process.stop-cut-short", seconds=LONGEST_STOP)
+            os._exit(0)
+
+
+def _next_ending(heard: socket.socket) -> int:
+    while (number := heard.recv(1)[0]) not in _ENDINGS:  # a library's signals are told here, too
+        pass
+    return number
 
 
 def complain(error: Exception) -> int:

@@ -28,6 +28,13 @@ def test_a_process_that_is_told_to_end_just_as_it_begins_to_wait_hears_it():
     assert (0, "heard True\n") == (after.returncode, after.stdout)
 
 
+def test_a_process_whose_main_thread_does_not_notice_the_signal_hears_it():
+    """One that comes between its last look and its wait finds nobody there, as one to another thread does."""
+    elsewhere = "import threading; other = threading.Thread(target=time.sleep, args=(2,), daemon=True); other.start()"
+    after = ended(f"{elsewhere}; threading.Timer(0.5, signal.pthread_kill, (other.ident, signal.SIGTERM)).start()")
+    assert (0, "heard True\n") == (after.returncode, after.stdout)
+
+
 def test_a_process_that_is_told_twice_ends_at_once():
     after = ended(f"{END}; asked.wait(20); {END}", busy=60)
     assert (128 + signal.SIGTERM) == after.returncode
