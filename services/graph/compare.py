@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from typing import Any
 
+from services.graph.bulk import in_bulk
 from services.graph.folding import Folding, Progress, quietly
 from services.graph.ports import GraphPorts
 from shared.errors import UnavailableError
@@ -123,18 +122,6 @@ def damage(ports: GraphPorts) -> str:
     return str(status.get("reason", "")) if status.get("needs_rebuild") else ""
 
 
-@contextlib.contextmanager
-def in_bulk() -> Iterator[None]:
-    """Switch the search for reference cycles off: rows hold none, and going through millions of them takes long."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
-
-
 def compare(ports: GraphPorts, shop: str, progress: Progress = quietly) -> Comparison:
     """Compare one shop's graph with its ledger; nobody changes the graph while it is read."""
     return _compared(ports, shop, progress, lambda found: found)
@@ -143,9 +130,15 @@ def compare(ports: GraphPorts, shop: str, progress: Progress = quietly) -> Compa
 def _compared(ports: GraphPorts, shop: str, progress: Progress, act: Callable[[Comparison], Comparison]) -> Comparison:
     """Compare, and act upon what was found while the graph still is as it was then."""
     with in_bulk():
-        ledger = Folding(ports, ports.knowledge.watermarks(), shop=shop, progress=progress)
-        with ports.projecting:
-            return ports.knowledge.alone(lambda: act(_against_graph(ports, shop, ledger, progress)))
+        return _looked_through(ports, shop, progress, act)
+
+
+def _looked_through(
+    ports: GraphPorts, shop: str, progress: Progress, act: Callable[[Comparison], Comparison]
+) -> Comparison:
+    ledger = Folding(ports, ports.knowledge.watermarks(), shop=shop, progress=progress)
+    with ports.projecting:
+        return ports.knowledge.alone(lambda: act(_against_graph(ports, shop, ledger, progress)))
 
 
 def _against_graph(ports: GraphPorts, shop: str, ledger: Folding, progress: Progress) -> Comparison:

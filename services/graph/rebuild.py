@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain
 
-from services.graph.compare import Report, compare, damage, in_bulk, mend, report, shops, verify
+from services.graph.bulk import in_bulk
+from services.graph.compare import Report, compare, damage, mend, report, shops, verify
 from services.graph.contacts import keep_contact
 from services.graph.erasure import is_forgotten
 from services.graph.folding import Folding, Progress, quietly

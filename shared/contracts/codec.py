@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import msgspec
 import rfc8785
 from pydantic import ValidationError
 
@@ -89,7 +90,7 @@ def canonical(data: Model, without: str | None = None) -> bytes:
     left_out = {without} if without else None
     text = data.model_dump_json(exclude_none=True, exclude=left_out)
     try:
-        return _PLAIN_WRITER.encode(_plain(text)).encode()
+        return _PLAIN_WRITER.encode(_plain(text))
     except _NotPlainError:
         return rfc8785.dumps(json.loads(text))
 
@@ -102,9 +103,9 @@ def _refuse_number(_: str) -> None:
     raise _NotPlainError
 
 
-# Nearly all events are names and texts, which the standard library writes as RFC 8785 does, in a third of the time.
+# Nearly all events are names and texts, which msgspec writes as RFC 8785 does, in a fraction of the time.
 _PLAIN_READER = json.JSONDecoder(parse_float=_refuse_number, parse_int=_refuse_number)
-_PLAIN_WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+_PLAIN_WRITER = msgspec.json.Encoder(order="sorted")
 _BEYOND_BASIC_PLANE = re.compile("[\U00010000-\U0010ffff]")
 
 

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from typing import Annotated, ClassVar
 
 from babel.numbers import get_currency_precision, list_currencies
@@ -26,6 +27,7 @@ class Model(BaseModel):
     type: ClassVar[str] = ""  # the CloudEvents type of those that travel on topics
 
 
+@lru_cache(maxsize=1 << 15)  # a shop's words are few, and come again with every purchase
 def _clean(text: str) -> str:
     plain = text.isascii() and text.isprintable()  # nearly all are: letters one by one cost a third of a purchase
     clean = text.strip() if plain else unicodedata.normalize("NFC", text).strip()
@@ -62,9 +64,10 @@ def _exact(value: object) -> object:
     return repr(value) if isinstance(value, float) else value
 
 
+@lru_cache(maxsize=1 << 15)
 def _shortest(amount: Decimal) -> Decimal:
-    """Give equal amounts one form (0.10 is 0.1), so that equal facts have equal digests."""
-    shortest = amount.normalize()
+    """Give equal amounts one form (0.10 is 0.1, -0 is 0), so that equal facts have equal digests."""
+    shortest = (amount + 0).normalize()
     return shortest.quantize(Decimal(1)) if shortest.as_tuple().exponent > 0 else shortest  # type: ignore[operator]
 
 
@@ -85,20 +88,21 @@ Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_clean
 Url = Annotated[str, Field(max_length=2048), AfterValidator(_http_url)]
 Currency = Annotated[str, Field(min_length=3, max_length=3), AfterValidator(_currency)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_text_time), AfterValidator(_utc)]
+# The bounds come first: put on a validator of ours instead of on the number, pydantic would check them in Python.
 Money = Annotated[
     Decimal,
-    BeforeValidator(_exact),
     Field(ge=0, le=Decimal(1_000_000_000), decimal_places=6, max_digits=20),
+    BeforeValidator(_exact),
     AfterValidator(_shortest),
 ]
 Quantity = Annotated[
     Decimal,
-    BeforeValidator(_exact),
     Field(gt=0, le=Decimal(1_000_000), decimal_places=3, max_digits=12),
+    BeforeValidator(_exact),
     AfterValidator(_shortest),
 ]
 Relevance = Annotated[
-    Decimal, BeforeValidator(_exact), Field(ge=0, le=1, decimal_places=6, max_digits=7), AfterValidator(_shortest)
+    Decimal, Field(ge=0, le=1, decimal_places=6, max_digits=7), BeforeValidator(_exact), AfterValidator(_shortest)
 ]
 # Broad first, narrow last: ("Grocery", "Dairy", "Milk").
 CategoryPath = Annotated[tuple[Text, ...], Field(max_length=8)]

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pyarrow as pa
+
 from shared.bus.port import Position
 from shared.errors import InvalidInputError, UnavailableError
 from shared.knowledge.bulk import fill
@@ -55,6 +57,7 @@ class LadybugKnowledge(Reading, Writing):
             raise
         finally:
             self._loading = False
+            pa.default_memory_pool().release_unused()
         self.engine.switch(generation)
         return proof
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from itertools import pairwise
+from sys import intern
 from typing import Any
 
 from shared.contracts.events import Kind
@@ -142,12 +143,13 @@ def _spend(price: str, quantity: str, currency: str) -> int:
 
 
 def _purchase(entry: Entry, data: Mapping[str, Any]) -> Rows:
-    shop, user, currency = entry.shop, data["user_id"], data["currency"]
+    # One text each, however many of a year's million rows name it.
+    shop, user, currency = intern(entry.shop), intern(data["user_id"]), intern(data["currency"])
     stamp = _stamp(_STUB, entry)
     yield ("shop", shop, shop), Present(entry.at)
     yield ("user", shop, user), Facts({})
     for line in data["lines"]:
-        product, quantity, price = line["product_id"], line["quantity"], line["unit_price"]
+        product, quantity, price = intern(line["product_id"]), line["quantity"], line["unit_price"]
         yield from _product(shop, product, stamp, line, (price, currency))
         yield (
             ("purchased", shop, user, product),

@@ -32,6 +32,14 @@ def test_canonical_bytes_are_those_of_rfc_8785(traits):
     assert canonical(data) == rfc8785.dumps(json.loads(data.model_dump_json(exclude_none=True)))
 
 
+@pytest.mark.parametrize("price", ["0", "-0", "0.00", -0.0, 0])
+def test_nothing_to_pay_has_one_form(price):
+    line = {"product_id": "p", "quantity": 1, "unit_price": price}
+    purchase = {"lines": [line], "currency": "EUR", "user_id": "u", "purchased_at": NOW, "purchase_id": "n"}
+
+    assert b'"unit_price":"0"' in canonical(PurchaseRecorded.model_validate(purchase))
+
+
 def test_a_purchase_has_one_form_whatever_the_order_of_its_fields():
     line = {"unit_price": "0.10", "product_id": "p", "quantity": 1, "name": "Käse"}
     purchase = PurchaseRecorded.model_validate(
