@@ -13,7 +13,7 @@ from services.graph.folding import Folding, Progress, quietly
 from services.graph.ports import GraphPorts
 from shared.errors import UnavailableError
 from shared.knowledge.projection import Row, RowKey, complete
-from shared.knowledge.rows import Digests, digest
+from shared.knowledge.rows import digest
 from shared.logs import logger
 
 _SHOWN = 100  # differences that a report spells out
@@ -142,29 +142,29 @@ def _looked_through(
 
 
 def _against_graph(ports: GraphPorts, shop: str, ledger: Folding, progress: Progress) -> Comparison:
-    want = dict(complete(ledger.up_to(ports.knowledge.watermarks()).get(shop, {})))
-    comparison = Comparison(shop, digest(want.items()))
-    progress("comparing", len(want))
+    delta = ledger.up_to(ports.knowledge.watermarks()).get(shop, {})
+    comparison = Comparison(shop, digest(complete(delta)))
+    progress("comparing", len(delta))
     try:
-        _look(ports, want, comparison)
+        comparison.graph = digest(ports.knowledge.rows(shop))
+        if comparison.graph != comparison.ledger:  # which rows differ is only asked then: to tell takes much memory
+            _look(ports, dict(complete(delta)), comparison)
     except (UnavailableError, RuntimeError) as error:  # a damaged file shows as either
         comparison.damage = f"the graph cannot be read: {str(error)[:200]}"
     return comparison
 
 
 def _look(ports: GraphPorts, want: dict[RowKey, Row], comparison: Comparison) -> None:
-    """Go through the graph's rows once, taking off `want` what agrees."""
-    digests = Digests()
+    """Go through the graph's rows, and tell which of them are wanted and which are not."""
     twice: set[RowKey] = set()
     agreed: set[RowKey] = set()
-    for key, row in digests.over(ports.knowledge.rows(comparison.shop)):
+    for key, row in ports.knowledge.rows(comparison.shop):
         if key in agreed:
             twice.add(key)
         elif want.get(key) == row:
             agreed.add(key)
         else:
             comparison.found[key] = row
-    comparison.graph = digests.by_shop().get(comparison.shop, digest([]))
     comparison.put = {key: row for key, row in want.items() if key not in agreed or key in twice}
     comparison.found |= {key: want[key] for key in twice}
     comparison.delete = [key for key in comparison.found if key not in want]
