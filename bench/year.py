@@ -2,7 +2,8 @@
 
 An eighth of the households comes first, so that the readers have somebody to ask about while the others come in.
 
-Run: .venv/bin/python bench/year.py [HOUSEHOLDS | --all]   (100 when left out; one JSON line on stdout)
+Run: .venv/bin/python bench/year.py [HOUSEHOLDS | --all] [--alone]   (100 when left out; one JSON line on stdout)
+With --alone nobody reads meanwhile, and it ends with the import.
 """
 
 import argparse
@@ -32,6 +33,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("households", type=int, nargs="?", default=100)
     arguments.add_argument("--all", action="store_true", help="the full year of all households")
+    arguments.add_argument("--alone", action="store_true", help="only import, and nobody reads meanwhile")
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "year.ndjson"
@@ -41,7 +43,7 @@ def main() -> None:
         favour_readers()
         runtime.start()
         try:
-            figures = measure(runtime, (first, file), lines)
+            figures = (imported if given.alone else measure)(runtime, (first, file), lines)
         finally:
             runtime.stop()
     print(json.dumps(figures))
@@ -64,23 +66,15 @@ def write(first, file, households):
 
 def measure(runtime, files, lines):
     readers = Readers(runtime)
-    started, cpu = time.perf_counter(), time.process_time()
-    for file in files:
-        list(OPERATIONS["import"](runtime, {"shop": SHOP, "kind": "purchases", "file": str(file)}))
-    imported, cpu = time.perf_counter() - started, time.process_time() - cpu
-    while_importing, peak = readers.stop(), peak_mib()
+    figures = imported(runtime, files, lines)
+    while_importing = readers.stop()
     refresh = timed(lambda: runtime.graph.refresher.refresh(SHOP))
     users = runtime.engines.knowledge.users(SHOP, limit=100)
     idle = [timed(lambda user=user: decide(runtime, user)) for user in users]
     emails = [timed(lambda user=user: email(runtime, user)) for user in users]
     rebuild = timed(lambda: list(OPERATIONS["graph.rebuild"](runtime, {})))
     (verified,) = OPERATIONS["graph.verify"](runtime, {})
-    return {
-        "lines": lines,
-        "import_s": round(imported, 1),
-        "import_cpu_s": round(cpu, 1),  # of this process: what a busy machine does not change much
-        "import_lines_per_s": round(lines / imported),
-        "import_peak_mib": peak,
+    return figures | {
         "insight_and_recommend_while_importing_ms": while_importing,
         "refresh_s": round(refresh, 2),
         "insight_and_recommend_ms": quantiles(idle),
@@ -88,6 +82,20 @@ def measure(runtime, files, lines):
         "rebuild_s": round(rebuild, 1),
         "peak_mib": peak_mib(),
         "equal": verified["result"]["equal"],
+    }
+
+
+def imported(runtime, files, lines):
+    started, cpu = time.perf_counter(), time.process_time()
+    for file in files:
+        list(OPERATIONS["import"](runtime, {"shop": SHOP, "kind": "purchases", "file": str(file)}))
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    return {
+        "lines": lines,
+        "import_s": round(seconds, 1),
+        "import_cpu_s": round(cpu, 1),  # of this process: what a busy machine does not change much
+        "import_lines_per_s": round(lines / seconds),
+        "import_peak_mib": peak_mib(),
     }
 
 
