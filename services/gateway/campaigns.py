@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from services.gateway.documents import FullError, known
 from services.gateway.segments import Segment, as_json, count
 from services.gateway.templates import Shelf
 from shared.clock import Clock, to_ms
@@ -60,7 +61,7 @@ class EndedError(ConflictError):
         super().__init__("the campaign has ended, or is about to")
 
 
-class BusyError(ConflictError):
+class BusyError(FullError):
     """The shop has as many campaigns at work as it may."""
 
     code = "too-many-campaigns"
@@ -103,12 +104,12 @@ class CampaignDesk:
             EndedError: it has ended.
         """
         for _ in range(_ATTEMPTS):
-            known = self.known(shop, id)
-            status = _NEXT[wanted].get(known.body["status"])
+            found = self.known(shop, id)
+            status = _NEXT[wanted].get(found.body["status"])
             if status is None:
                 raise EndedError
             try:
-                return self.documents.put(CAMPAIGNS, shop, id, steered(known.body, status), expect=known.version)
+                return self.documents.put(CAMPAIGNS, shop, id, steered(found.body, status), expect=found.version)
             except ConflictError:
                 continue
         raise ConflictError("the campaign is changing all the time; try again")
@@ -119,10 +120,7 @@ class CampaignDesk:
         Raises:
             NotFoundError: there is none.
         """
-        found = self.documents.get(CAMPAIGNS, shop, id)
-        if found is None:
-            raise NotFoundError("there is no such campaign")
-        return found
+        return known(self.documents, CAMPAIGNS, shop, id)
 
 
 def check(asked: NewCampaign, shop: str, shelf: Shelf) -> None:

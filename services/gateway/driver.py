@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from contextlib import suppress
 
 from services.gateway.driving import Drive, DriverPorts, LostError
+from shared.background import Background
 from shared.clock import monotonic, to_ms
 from shared.erasures import CAMPAIGNS
 from shared.errors import ConflictError, TransientError
@@ -24,25 +24,21 @@ class Driver:
         self._ports, self._most = ports, in_flight
         self._holder = uuid.uuid4().hex
         self._drives: list[Drive] = []
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._background = Background("campaigns", self._run)
         self._next_look, self._others_wait = 0.0, False
 
     def start(self) -> None:
         """Begin to drive."""
-        self._thread = threading.Thread(target=self._run, name="campaigns", daemon=True)
-        self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
         """Stop; what is in flight is counted by whoever drives on."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._background.stop()
         while self._drives:
             self._drives.pop().let_go()
 
     def _run(self) -> None:
-        while not self._stopping.wait(_AT_WORK if self._drives else _IDLE):
+        while not self._background.stopping.wait(_AT_WORK if self._drives else _IDLE):
             try:
                 self._look()
             except TransientError as error:

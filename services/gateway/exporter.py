@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import UTC
@@ -11,6 +10,7 @@ from typing import Any, BinaryIO, cast
 from services.gateway.exporting import Held, LostError, Parts
 from services.gateway.exports import ExportDesk, NewExport
 from services.gateway.segments import Segment, members
+from shared.background import Background
 from shared.clock import monotonic, to_ms
 from shared.erasures import EXPORTS
 from shared.errors import ConflictError, TransientError
@@ -30,24 +30,20 @@ class Exporter:
     def __init__(self, knowledge: KnowledgeReader, history: History, desk: ExportDesk) -> None:
         self._knowledge, self._history, self._desk = knowledge, history, desk
         self._holder = uuid.uuid4().hex
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._background = Background("exports", self._run)
         self._tidied = 0.0
 
     def start(self) -> None:
         """Begin to write."""
-        self._thread = threading.Thread(target=self._run, name="exports", daemon=True)
-        self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
         """Stop; what is being written is begun anew by whoever takes it up."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._background.stop()
 
     def _run(self) -> None:
         pause = _IDLE
-        while not self._stopping.wait(pause):
+        while not self._background.stopping.wait(pause):
             try:
                 self._look()
                 pause = _IDLE
@@ -60,7 +56,7 @@ class Exporter:
 
     def _look(self) -> None:
         for export in reversed(self._history.find(EXPORTS, None, {"active": "yes"}, page_size=100).items):
-            if export.body["held_until"] < self._now() and not self._stopping.is_set():
+            if export.body["held_until"] < self._now() and not self._background.stopping.is_set():
                 self._take(export)
         if monotonic() - self._tidied > _TIDY:
             self._desk.expired()
@@ -69,7 +65,7 @@ class Exporter:
     def _take(self, export: Document) -> None:
         try:
             tried = {"attempts": export.body["attempts"] + 1, "status": "running"}
-            held = Held(export, self._holder, tried, self._history, self._desk, self._stopping)
+            held = Held(export, self._holder, tried, self._history, self._desk, self._background.stopping)
             self._write(held)
         except (LostError, ConflictError):
             _log.info("export.lost", correlation_id=export.id)

@@ -8,11 +8,12 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from services.gateway.documents import FullError, known
 from services.gateway.questions import DayOrMoment
 from services.gateway.segments import Segment
 from shared.clock import Clock, to_ms
 from shared.erasures import EXPORTS, export_folder
-from shared.errors import ConflictError, NotFoundError, UnavailableError
+from shared.errors import UnavailableError
 from shared.history.port import Dimension, Document, Documents, Period
 from shared.objects.port import Objects
 from shared.web.contract import Asked
@@ -49,7 +50,7 @@ class NewExport(Asked):
         return self
 
 
-class ManyError(ConflictError):
+class ManyError(FullError):
     """The shop has as many exports as it may."""
 
     code = "too-many-exports"
@@ -98,10 +99,7 @@ class ExportDesk:
         Raises:
             NotFoundError: there is none (any more).
         """
-        found = self.documents.get(EXPORTS, shop, id)
-        if found is None:
-            raise NotFoundError("there is no such export (any more)")
-        return found
+        return known(self.documents, EXPORTS, shop, id)
 
     def remove(self, export: Document) -> None:
         """Delete an export and its file; whoever writes it notices."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.gateway.asking import Asker
 from services.gateway.degrade import Copies
+from services.gateway.documents import known, none
 from services.gateway.quotas import Quotas
 from shared.auth import Principal
 from shared.bus.port import Bus
@@ -54,13 +55,13 @@ class GatewayPorts:
         """
         found = self.document(collection, who.shop, id)
         if who.user_id is not None and found.body.get("user_id") != who.user_id:
-            raise _none(collection)
+            raise none(collection)
         return found
 
     def erased(self, shop: str, job: Document) -> bool:
         """Say whether what an erasure's job asked for has been done."""
-        known = self.history.get("erasures", shop, job.body["erases"])
-        return known is not None and int(known.body.get("finished", 0)) >= int(job.body["asked_at"])
+        mark = self.history.get("erasures", shop, job.body["erases"])
+        return mark is not None and int(mark.body.get("finished", 0)) >= int(job.body["asked_at"])
 
     def document(self, collection: str, shop: str, id: str) -> Document:
         """Return a document of this shop.
@@ -68,11 +69,4 @@ class GatewayPorts:
         Raises:
             NotFoundError: there is none; another shop's document is just as unknown.
         """
-        found = self.history.get(collection, shop, id)
-        if found is None:
-            raise _none(collection)
-        return found
-
-
-def _none(collection: str) -> NotFoundError:
-    return NotFoundError(f"there is no such {collection.removesuffix('s')}")
+        return known(self.history, collection, shop, id)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -13,6 +14,7 @@ from pydantic import Field, model_validator
 from services.gateway.questions import DayOrMoment
 from shared.clock import to_ms
 from shared.contracts.values import CategoryPath, Id, Text
+from shared.knowledge.pages import pages
 from shared.knowledge.port import KnowledgeReader
 from shared.knowledge.segments import Filter
 from shared.web.contract import Asked
@@ -103,17 +105,13 @@ def following(knowledge: KnowledgeReader, shop: str, wanted: Filter, after: str,
     return Found((), looked_at, None)
 
 
-def _pages(knowledge: KnowledgeReader, shop: str, after: str) -> Iterator[list[str]]:
-    while page := knowledge.users(shop, after=after, limit=_PAGE):
-        yield page
-        if len(page) < _PAGE:
-            return
-        after = page[-1]
+def _pages(knowledge: KnowledgeReader, shop: str, after: str = "") -> Iterator[list[str]]:
+    return pages(partial(knowledge.users, shop), _PAGE, after)
 
 
 def members(knowledge: KnowledgeReader, shop: str, segment: Segment) -> Iterator[str]:
     """Yield all of a segment's members that are known: those of a list in its order, others in order of ids."""
-    for page in _chunks(segment.users) if segment.users else _pages(knowledge, shop, ""):
+    for page in _chunks(segment.users) if segment.users else _pages(knowledge, shop):
         yield from knowledge.among(shop, page, segment.wanted())
 
 
@@ -129,7 +127,7 @@ class Count:
 def count(knowledge: KnowledgeReader, shop: str, segment: Segment, seconds: float = _COUNT_SECONDS) -> Count:
     """Count a segment's members, as far as the time allows."""
     started, found, looked_at = time.monotonic(), 0, 0
-    for page in _chunks(segment.users) if segment.users else _pages(knowledge, shop, ""):
+    for page in _chunks(segment.users) if segment.users else _pages(knowledge, shop):
         found += len(knowledge.among(shop, page, segment.wanted()))
         looked_at += len(page)
         if time.monotonic() - started > seconds:

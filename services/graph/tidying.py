@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-
+from shared.background import Background
 from shared.clock import monotonic
 from shared.history.port import Analytics
 from shared.logs import logger
@@ -19,25 +18,21 @@ class Tidier:
 
     def __init__(self, history: Analytics, pause: float = _PAUSE) -> None:
         self._history, self._pause = history, pause
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._background = Background("tidier", self._run)
 
     def start(self) -> None:
         """Begin to tidy in the background."""
-        self._thread = threading.Thread(target=self._run, name="tidier", daemon=True)
-        self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
         """Finish the step in hand and stop."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._background.stop()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        while not self._background.stopping.is_set():
             started = monotonic()
             more = self._try()
-            self._stopping.wait(_SHARE * (monotonic() - started) if more else self._pause)
+            self._background.stopping.wait(_SHARE * (monotonic() - started) if more else self._pause)
 
     def _try(self) -> bool:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable, Mapping
 
 from services.graph.folding import Progress, quietly
@@ -11,6 +10,7 @@ from services.graph.handlers import catch_up
 from services.graph.ports import GraphPorts
 from services.graph.rebuild import rebuild
 from shared import audit
+from shared.background import Background
 from shared.contracts.topics import COMMERCE
 from shared.errors import TransientError
 from shared.logs import logger
@@ -34,19 +34,16 @@ class Watch:
     ) -> None:
         self._ports, self._waiting, self._progress, self._pause = ports, waiting, progress, pause
         self._before: Behind = {}
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="graph-watch", daemon=True)
+        self._background = Background("graph-watch", self._run)
         self.busy = False
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
         """Finish what is being done and stop."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._background.stop()
 
     def look(self) -> None:
         """Look once, and do what is needed.
@@ -84,7 +81,7 @@ class Watch:
 
     def _run(self) -> None:
         self._try(self._ports.knowledge.sweep)
-        while not self._stopping.wait(self._pause * _jitter.uniform(0.7, 1.3)):
+        while not self._background.stopping.wait(self._pause * _jitter.uniform(0.7, 1.3)):
             self._try(self.look)
 
     def _try(self, act: Callable[[], None]) -> None:

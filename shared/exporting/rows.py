@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from shared.clock import Clock, from_ms, to_ms
@@ -11,6 +12,7 @@ from shared.contracts.values import from_minor_units
 from shared.decisions import under_rules
 from shared.history.port import Analytics, History, TrendQuery, TrendRow
 from shared.knowledge.communities import said
+from shared.knowledge.pages import pages
 from shared.knowledge.port import KnowledgeReader
 from shared.knowledge.recommend import recommend
 from shared.knowledge.rows import Facts, Interested, Named, Purchased, Reacted, Row, RowKey
@@ -51,18 +53,15 @@ def recommendations(
 def communities(knowledge: KnowledgeReader, shop: str) -> Rows:
     """Yield who is in which community of interest: a row for each member, the largest community first."""
     for each in knowledge.communities(shop):
-        head, after = {"community": each.id, "words": said(each.products), "members": each.members}, ""
-        while page := knowledge.members(shop, each.id, after=after, limit=_PAGE):
+        head = {"community": each.id, "words": said(each.products), "members": each.members}
+        for page in pages(partial(knowledge.members, shop, each.id), _PAGE):
             yield from ({**head, "user_id": user} for user in page)
-            after = page[-1]
 
 
 def everybody(knowledge: KnowledgeReader, shop: str) -> Iterator[str]:
     """Yield the ids of a shop's users in order."""
-    after = ""
-    while page := knowledge.users(shop, after=after, limit=_PAGE):
+    for page in pages(partial(knowledge.users, shop), _PAGE):
         yield from page
-        after = page[-1]
 
 
 def _node(key: RowKey, row: Row) -> dict[str, Any]:

@@ -108,8 +108,7 @@ def test_drivers_take_over_from_each_other_and_count_everybody_once(ports, asked
     drivers = [Driver(ports, 4) for _ in range(3)]
     drivers[0].start()
     until(lambda: len(asked) > 10)
-    drivers[0]._stopping.set()  # it dies: nothing is let go
-    drivers[0]._thread.join()
+    drivers[0]._background.stop()  # it dies: nothing is let go
     for one in drivers[1:]:
         one.start()
     until(lambda: desk.known("s", "c1").body["status"] == "done")

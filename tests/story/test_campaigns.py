@@ -155,8 +155,7 @@ def test_another_gateway_drives_on_where_one_died_and_nobody_gets_two(unanswered
     where = begin(unanswered, "survivor", {"users": CROWD})
     unanswered.eventually(lambda: len(published(unanswered, EMAIL_REQUESTS, set(CROWD))) == 4)
     first = unanswered.gateway.driver
-    first._stopping.set()  # it dies: nothing is let go, nothing is kept
-    first._thread.join()
+    first._background.stop()  # it dies: nothing is let go, nothing is kept
     unanswered.begin_making()
     others = [Driver(first._ports, 4) for _ in range(3)]
     for one in others:

@@ -50,7 +50,7 @@ def test_it_stops_within_a_pause():
     tidier.start()
     assert history.done.wait(5)
     tidier.stop()
-    assert not tidier._thread.is_alive()
+    assert "tidier" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_what_never_started_stops():

@@ -13,7 +13,8 @@ from services.gateway import model, outcomes, questions
 from services.gateway.answers import campaigns as shown
 from services.gateway.asking import request_id
 from services.gateway.auditing import audited
-from services.gateway.campaigns import BusyError, CampaignDesk, NewCampaign, Steer, check
+from services.gateway.campaigns import CampaignDesk, NewCampaign, Steer, check
+from services.gateway.documents import begun
 from services.gateway.once import HEADER, idempotency_key, once, scoped
 from services.gateway.paging import page, paged
 from services.gateway.ports import GatewayPorts
@@ -21,7 +22,6 @@ from services.gateway.routes.users import listed
 from services.gateway.segments import Segment, count
 from services.gateway.templates import Shelf
 from shared.erasures import CAMPAIGNS
-from shared.errors import ConflictError
 from shared.history.port import Document
 from shared.web.contract import Answer, Asked, body_of, describes, query_of
 from shared.web.guard import demand, principal, requires
@@ -68,9 +68,10 @@ def _beginning(routes: APIBlueprint, desk: CampaignDesk, ports: GatewayPorts) ->
         asked, shop = body_of(NewCampaign), principal().shop
         demand(f"{asked.makes}:write")
         check(asked, shop, shelf)
-        begun = _begun(desk, shop, request_id(scoped("campaigns"), "", idempotency_key()), asked, ports)
-        audited(ports, "campaign.begun", begun.id, asked.makes)
-        return model.campaign(begun), HTTPStatus.ACCEPTED, {"Location": f"/v1/campaigns/{begun.id}"}
+        id = request_id(scoped("campaigns"), "", idempotency_key())
+        found = begun(lambda: desk.begin(shop, id, asked, ports.knowledge), lambda: desk.known(shop, id))
+        audited(ports, "campaign.begun", id, asked.makes)
+        return model.campaign(found), HTTPStatus.ACCEPTED, {"Location": f"/v1/campaigns/{id}"}
 
     @routes.patch("/v1/campaigns/<id:id>")
     @requires(*_WRITE)
@@ -82,15 +83,6 @@ def _beginning(routes: APIBlueprint, desk: CampaignDesk, ports: GatewayPorts) ->
         steered = desk.steer(shop, id, body_of(Steer).status)
         audited(ports, "campaign.steered", id, steered.body["status"])
         return model.campaign(steered)
-
-
-def _begun(desk: CampaignDesk, shop: str, id: str, asked: NewCampaign, ports: GatewayPorts) -> Document:
-    try:
-        return desk.begin(shop, id, asked, ports.knowledge)
-    except BusyError:
-        raise
-    except ConflictError:
-        return desk.known(shop, id)  # begun under this key just before its answer was lost
 
 
 def _reading(routes: APIBlueprint, desk: CampaignDesk) -> None:

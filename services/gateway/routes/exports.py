@@ -12,13 +12,14 @@ from services.gateway import model, questions
 from services.gateway.answers import exports as shown
 from services.gateway.asking import request_id
 from services.gateway.auditing import audited
-from services.gateway.exports import KEPT_MS, MEDIA, SCOPES, ExportDesk, ManyError, NewExport
+from services.gateway.documents import begun
+from services.gateway.exports import KEPT_MS, MEDIA, SCOPES, ExportDesk, NewExport
 from services.gateway.once import HEADER, idempotency_key, once, scoped
 from services.gateway.paging import page, paged
 from services.gateway.ports import GatewayPorts
 from services.gateway.routes.users import listed
 from shared.erasures import EXPORTS
-from shared.errors import ConflictError, NotFoundError
+from shared.errors import NotFoundError
 from shared.history.port import Document
 from shared.web.contract import Answer, body_of, describes
 from shared.web.guard import demand, principal, requires
@@ -45,9 +46,10 @@ def _beginning(routes: APIBlueprint, desk: ExportDesk, ports: GatewayPorts) -> N
         """Take the graph, trends, communities or recommendations out as a file, which is written in the background."""
         asked, shop = body_of(NewExport), principal().shop
         demand(SCOPES[asked.what])
-        begun = _begun(desk, shop, request_id(scoped("exports"), "", idempotency_key()), asked)
-        audited(ports, "export.begun", begun.id, asked.what)
-        return _shown(begun), HTTPStatus.ACCEPTED, {"Location": f"/v1/exports/{begun.id}"}
+        id = request_id(scoped("exports"), "", idempotency_key())
+        found = begun(lambda: desk.begin(shop, id, asked), lambda: desk.known(shop, id))
+        audited(ports, "export.begun", id, asked.what)
+        return _shown(found), HTTPStatus.ACCEPTED, {"Location": f"/v1/exports/{id}"}
 
     @routes.delete("/v1/exports/<id:id>")
     @requires(*_ANY)
@@ -56,15 +58,6 @@ def _beginning(routes: APIBlueprint, desk: ExportDesk, ports: GatewayPorts) -> N
         """Remove an export and its file, finished or not."""
         desk.remove(_allowed(desk, id))
         return "", HTTPStatus.NO_CONTENT
-
-
-def _begun(desk: ExportDesk, shop: str, id: str, asked: NewExport) -> Document:
-    try:
-        return desk.begin(shop, id, asked)
-    except ManyError:
-        raise
-    except ConflictError:
-        return desk.known(shop, id)  # begun under this key just before its answer was lost
 
 
 def _reading(routes: APIBlueprint, desk: ExportDesk) -> None:
