@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Protocol
 
 from shared.clock import monotonic
 from shared.errors import UnavailableError
@@ -126,16 +127,31 @@ class Breaker:
             tell("breaker", dependency=self.name, state=standing.state.name.lower())
 
 
+class Stands(Protocol):
+    """A dependency that tells how it stands."""
+
+    name: str
+
+    @property
+    def state(self) -> State:
+        """How it stands."""
+
+
 class Breakers:
-    """The breakers of one process, by name."""
+    """The breakers of one process, by name, and what else tells how a dependency stands."""
 
     def __init__(self) -> None:
         self._all: dict[str, Breaker] = {}
+        self._others: dict[str, Stands] = {}
 
     def of(self, name: str) -> Breaker:
         """Return a dependency's breaker."""
         return self._all.setdefault(name, Breaker(name))
 
+    def show(self, one: Stands) -> None:
+        """Show how a dependency stands that has a way of its own of not being asked."""
+        self._others[one.name] = one
+
     def states(self) -> Mapping[str, str]:
         """Return how every dependency stands."""
-        return {name: one.state.name.lower() for name, one in sorted(self._all.items())}
+        return {name: one.state.name.lower() for name, one in sorted({**self._all, **self._others}.items())}

@@ -62,7 +62,8 @@ def open_engines(settings: Settings, clock: Clock | None = None) -> Engines:
         stack.callback(knowledge.close)
         objects = open_objects(settings)
         stack.callback(objects.close)
-        counting = open_counting(settings)
+        breakers = Breakers()
+        counting = open_counting(settings, breakers)
         for each in counting:
             stack.callback(each.close)
         return Engines(
@@ -74,6 +75,7 @@ def open_engines(settings: Settings, clock: Clock | None = None) -> Engines:
             watched(objects, "objects"),
             *counting,
             _closing=stack.pop_all(),
+            breakers=breakers,
         )
 
 
@@ -152,7 +154,7 @@ def open_objects(settings: Settings) -> Objects:
             raise _unknown("objects", other)
 
 
-def open_counting(settings: Settings) -> tuple[Counters, Counters, Limiter]:
+def open_counting(settings: Settings, breakers: Breakers) -> tuple[Counters, Counters, Limiter]:
     """Open the counters, those that keep answers for an Idempotency-Key, and the limits.
 
     `memory:` is this process, but for the answers, whose file a restart survives; `redis:` is one way to Redis for all.
@@ -170,6 +172,7 @@ def open_counting(settings: Settings) -> tuple[Counters, Counters, Limiter]:
             from shared.counters.redis_link import RedisLink
 
             link = RedisLink(settings.counters_url)
+            breakers.show(link)
             counters = RedisCounters(link)
             return counters, counters, RedisLimiter(link, settings.web_replicas * settings.web_workers)
         case other:

@@ -10,7 +10,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from shared.breakers import State
 from shared.logs import logger
+from shared.metrics import BREAKER_STATE
 
 _CONNECT_SECONDS, _ANSWER_SECONDS = 0.02, 0.025  # together what a request may lose to a Redis that goes away: once
 _PAUSE_SECONDS = 0.5
@@ -26,6 +28,8 @@ class RedisLink:
     thread of its own tries until a value can be kept there again.
     """
 
+    name = "counters"
+
     def __init__(self, url: str, prefix: str = "tastegraph:") -> None:
         """Take `redis://:PASSWORD@HOST:PORT/DB`, or `rediss:` for TLS."""
         self._redis = redis.Redis.from_url(
@@ -40,6 +44,12 @@ class RedisLink:
         self._prefix = prefix
         self._lock = threading.Lock()
         self._away, self._closed = threading.Event(), threading.Event()
+        BREAKER_STATE.labels(self.name).set(self.state)
+
+    @property
+    def state(self) -> State:
+        """How Redis stands: a breaker's states, of which it has two."""
+        return State.OPEN if self._away.is_set() else State.CLOSED
 
     def named(self, key: str) -> str:
         """Return a key's name over there."""
@@ -66,6 +76,7 @@ class RedisLink:
             if self._away.is_set() or self._closed.is_set():
                 return
             self._away.set()
+        BREAKER_STATE.labels(self.name).set(self.state)
         _log.warning("counters.redis-away", error=type(error).__name__)
         threading.Thread(target=self._look_out, name="redis-look-out", daemon=True).start()
 
@@ -76,5 +87,6 @@ class RedisLink:
             except redis.RedisError:
                 continue
             self._away.clear()
+            BREAKER_STATE.labels(self.name).set(self.state)
             _log.info("counters.redis-back")
             return

@@ -8,11 +8,13 @@ from functools import partial
 
 import pytest
 
+from shared.breakers import Breakers
 from shared.counters.memory import MemoryCounters
 from shared.counters.redis import RedisCounters
 from shared.counters.redis_link import RedisLink
 from shared.counters.sqlite import SqliteCounters
 from shared.errors import InvalidInputError
+from shared.metrics import registry
 
 
 class Timer:
@@ -189,17 +191,27 @@ class TestRedisAway:
         assert lost < 0.2, "40 ms, and what a busy machine adds"
 
     def test_redis_is_used_again_once_it_is_back(self, server):
-        counters, other = RedisCounters(RedisLink(server.url)), RedisCounters(RedisLink(server.url))
+        link, breakers = RedisLink(server.url), Breakers()
+        breakers.show(link)
+        counters, other = RedisCounters(link), RedisCounters(RedisLink(server.url))
+        counters.put("k", b"v", ttl=60)
+        assert ({"counters": "closed"}, 0) == (breakers.states(), standing())
         server.kill()
         counters.put("k", b"near", ttl=60)
+        assert ({"counters": "open"}, 2) == (breakers.states(), standing())
         server.start()
         deadline = time.monotonic() + 5
         while other.get("k") != b"far":
             assert time.monotonic() < deadline
             time.sleep(0.05)
             counters.put("k", b"far", ttl=60)
+        assert ({"counters": "closed"}, 0) == (breakers.states(), standing())
         counters.close()
         other.close()
+
+
+def standing():
+    return registry().get_sample_value("tastegraph_breaker_state", {"dependency": "counters"})
 
 
 def test_a_redis_that_never_was_costs_nothing_but_the_sharing():
