@@ -29,7 +29,7 @@ from shared.contracts.events import Kind, PurchaseRecorded
 from shared.history.port import Entry
 from shared.knowledge.insight import Insight
 from shared.knowledge.ladybug import LadybugKnowledge
-from shared.knowledge.projection import fold
+from shared.knowledge.projection import complete, fold
 from shared.knowledge.recommend import recommend
 
 GOAL_EMAILS, GOAL_SHARE = 100.0, 0.5
@@ -42,7 +42,7 @@ def insights(households: int) -> list[Insight]:
     entries = [entry_of(purchase) for purchase in purchases(households)]
     with tempfile.TemporaryDirectory() as directory:
         knowledge = LadybugKnowledge(Path(directory) / "knowledge", memory_mb=512)
-        knowledge.apply(fold(entries), [])
+        knowledge.load(complete(fold(entries)), [])
         Refresher(knowledge, SystemClock(), 0).refresh("demo")
         users = [*knowledge.users("demo", limit=households), "a stranger"]
         found = [knowledge.insight("demo", user) for user in users]

@@ -30,6 +30,13 @@ class Engine(Protocol):
     def stream(self, name: str, parameters: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """Like `run`, a row at a time, for answers too large to hold."""
 
+    def check_filled(self) -> None:
+        """Do nothing, if the graph that counts was ever filled from the ledger.
+
+        Raises:
+            UnavailableError: it was not, or was wiped since; what it says is not what the ledger tells.
+        """
+
     def near(self, shop: str, user_id: str) -> Nearness | None:
         """Return a way to a user's neighbours that is quicker than the statements, if the engine has one."""
 

@@ -52,6 +52,11 @@ class LadybugEngine:
         with self._reader() as (reader, _):
             yield from stream(reader, statements()[name], parameters)
 
+    def check_filled(self) -> None:
+        """Refuse to be read while the current generation was never filled: the old one was damaged, say."""
+        if not self.current.complete:
+            raise UnavailableError(self.reason or "the graph was never filled from the ledger")
+
     def near(self, shop: str, user_id: str) -> LadybugNear | None:
         """Return the way over bare offsets; in a transaction, what was written but not committed has none."""
         writes = getattr(self._in_transaction, "writer", None) is not None

@@ -10,7 +10,7 @@ from shared.bus.port import Position
 from shared.errors import UnavailableError
 from shared.knowledge.copies import read_copy, write_copy
 from shared.knowledge.neo4j_driver import persistently
-from shared.knowledge.neo4j_engine import FORMAT, Neo4jEngine
+from shared.knowledge.neo4j_engine import FORMAT, UNFILLED, Neo4jEngine
 from shared.knowledge.reading import Reading
 from shared.knowledge.rows import Digests, Row, RowKey, digest
 from shared.knowledge.tables import EDGES, NODES, Table
@@ -95,7 +95,7 @@ class Neo4jKnowledge(Reading, Writing):
     def status(self) -> Mapping[str, object]:
         """Return generation, whether and why it must be rebuilt, counts, and when each shop was last refreshed."""
         pointer = self.engine.pointer()
-        reason = "" if pointer.complete else "the graph was never filled from the ledger, or was wiped"
+        reason = "" if pointer.complete else UNFILLED
         if pointer.format != FORMAT:
             reason = f"the graph has format {pointer.format}; this version reads {FORMAT}"
         return {

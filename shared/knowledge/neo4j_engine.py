@@ -15,6 +15,7 @@ from shared.knowledge.neo4j_driver import Connection, ContendedError, answering,
 from shared.knowledge.neo4j_text import creation_of, generations_in, removal, schema, text_of
 
 FORMAT = 3
+UNFILLED = "the graph was never filled from the ledger, or was wiped"
 _READ_SECONDS = 10.0
 _WRITE_SECONDS = 120.0
 _ALONE_SECONDS = 600.0  # comparing reads the whole of a shop
@@ -109,6 +110,12 @@ class Neo4jEngine:
             yield
         finally:
             self._local.looks_at = None
+
+    def check_filled(self) -> None:
+        """Refuse to be read while the generation that counts was never filled: the server was wiped, say."""
+        self._generation()
+        if self._pointer is not None and not self._pointer.complete:
+            raise UnavailableError(UNFILLED)
 
     def near(self, shop: str, user_id: str) -> None:
         """Return none: the statements are the quickest way."""

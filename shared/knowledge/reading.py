@@ -40,6 +40,16 @@ class Reading:
     engine: Engine
     patience: float = SECONDS  # that a question about the graph may take
 
+    @property
+    def _filled(self) -> Engine:
+        """The engine, once its graph was filled: an empty one would say that nobody is known.
+
+        Raises:
+            UnavailableError: it was not, or was wiped since.
+        """
+        self.engine.check_filled()
+        return self.engine
+
     def insight(
         self,
         shop: str,
@@ -49,32 +59,32 @@ class Reading:
         near: Near | None = None,
     ) -> Insight:
         """Return what is to be known of a user in one bounded read (see the port)."""
-        return insight_of(self.engine, shop, user_id, at, hindsight, near)
+        return insight_of(self._filled, shop, user_id, at, hindsight, near)
 
     def near(self, shop: str) -> Near:
         """Return who and what is near whom in a shop, all at once, for the insights of many users."""
         of = {"shop": shop}
         beside, alike = (
-            ((row["source"], row["target"], row["score"], row["support"]) for row in self.engine.stream(name, of))
+            ((row["source"], row["target"], row["score"], row["support"]) for row in self._filled.stream(name, of))
             for name in ("rows_bought_with", "rows_similar_to")
         )
         baskets: dict[str, list[str]] = defaultdict(list)
-        for row in self.engine.stream("baskets", of):
+        for row in self._filled.stream("baskets", of):
             baskets[row["source"]].append(row["target"])
         return Near.of(beside, alike, dict(baskets))
 
     def fitted(self, shop: str) -> Fitted | None:
         """Return what a shop's parameters are and how they came to be, or none for an unknown shop."""
-        return shop_of(self.engine, shop)
+        return shop_of(self._filled, shop)
 
     def profile(self, shop: str, user_id: str) -> Profile | None:
         """Return a user at a glance (of their 2,000 latest products), or none."""
-        facts = user_of(self.engine, shop, user_id)
+        facts = user_of(self._filled, shop, user_id)
         if facts is None:
             return None
         start = {"uid": uid("user", shop, user_id)}
-        bought = [row for row in self.engine.run("bought_by", start) if row["times"]]
-        rows, matches = self.engine.run("interests_of", start), matches_of(self.engine, shop, user_id)
+        bought = [row for row in self._filled.run("bought_by", start) if row["times"]]
+        rows, matches = self._filled.run("interests_of", start), matches_of(self._filled, shop, user_id)
         return Profile(
             user_id=user_id,
             traits=traits(facts),
@@ -85,17 +95,17 @@ class Reading:
             products=len(bought),
             purchases=sum(len(row["times"]) for row in bought),
             top_categories=_top_categories(bought),
-            interests=interests_of(self.engine, shop, rows, matches, Horizon(FOREVER, FOREVER)),
+            interests=interests_of(self._filled, shop, rows, matches, Horizon(FOREVER, FOREVER)),
         )
 
     def product(self, shop: str, product_id: str) -> Product | None:
         """Return a product, or none."""
-        found = self.engine.run("the_product", {"uid": uid("product", shop, product_id)})
+        found = self._filled.run("the_product", {"uid": uid("product", shop, product_id)})
         return product_of(found[0]) if found else None
 
     def similar_users(self, shop: str, user_id: str, limit: int = 20) -> Alike:
         """Return the most similar users, at most 50, with products that both bought."""
-        start, patience = uid("user", shop, user_id), Patience(self.engine, self.patience)
+        start, patience = uid("user", shop, user_id), Patience(self._filled, self.patience)
         rows = patience.ask("like_user", {"uid": start, "limit": _clamp(limit, _MOST_NEIGHBOURS)})
         shared = _in_common(patience, shop, start, [row["uid"] for row in rows])
         found = (
@@ -106,7 +116,7 @@ class Reading:
 
     def similar_products(self, shop: str, product_id: str, limit: int = 20) -> Alike:
         """Return products bought by the same people, at most 50, with the categories that both are in."""
-        one, patience = self.product(shop, product_id), Patience(self.engine, self.patience)
+        one, patience = self.product(shop, product_id), Patience(self._filled, self.patience)
         if one is None:
             return Alike(())
         parameters = {"uid": uid("product", shop, product_id), "limit": _clamp(limit, _MOST_NEIGHBOURS)}
@@ -119,15 +129,15 @@ class Reading:
 
     def communities(self, shop: str) -> tuple[Community, ...]:
         """Return a shop's communities of interest, the largest first (see the port)."""
-        return communities.listed(self.engine, shop)
+        return communities.listed(self._filled, shop)
 
     def community(self, shop: str, id: str) -> Community | None:
         """Return one of them with its most typical products, or none."""
-        return communities.one(self.engine, shop, id)
+        return communities.one(self._filled, shop, id)
 
     def members(self, shop: str, id: str, *, after: str = "", limit: int = 50) -> list[str]:
         """Return a community's user ids in order, after one of them; at most 1,000."""
-        return communities.members(self.engine, shop, id, after, _clamp(limit, _MOST_USERS))
+        return communities.members(self._filled, shop, id, after, _clamp(limit, _MOST_USERS))
 
     def neighbourhood(
         self, shop: str, kind: str, id: str, *, depth: int = 2, kinds: Sequence[str] = (), limit: int = 60
@@ -141,7 +151,9 @@ class Reading:
         name = self._name(shop, kind, id)
         if name is None:
             return None
-        return draw(Patience(self.engine, self.patience), shop, (kind, id, name), depth=depth, kinds=kinds, limit=limit)
+        return draw(
+            Patience(self._filled, self.patience), shop, (kind, id, name), depth=depth, kinds=kinds, limit=limit
+        )
 
     def ways(
         self, shop: str, one: tuple[str, str], other: tuple[str, str], *, kinds: Sequence[str] = (), longest: int = 4
@@ -156,23 +168,23 @@ class Reading:
         if len(roots) < 2:  # noqa: PLR2004 (a way has two ends)
             return None
         return paths.connect(
-            Patience(self.engine, self.patience), shop, (roots[0], roots[1]), kinds=kinds, longest=longest
+            Patience(self._filled, self.patience), shop, (roots[0], roots[1]), kinds=kinds, longest=longest
         )
 
     def users(self, shop: str, *, after: str = "", limit: int = 50) -> list[str]:
         """Return user ids in order, after one of them; at most 1,000."""
         parameters = {"shop": shop, "after": after, "limit": _clamp(limit, _MOST_USERS)}
-        return [row["id"] for row in self.engine.run("users_after", parameters)]
+        return [row["id"] for row in self._filled.run("users_after", parameters)]
 
     def among(self, shop: str, users: Sequence[str], wanted: Filter) -> list[str]:
         """Return which of these users (1,000 at most) there are and match a filter, in the order given."""
-        return among(self.engine, shop, users[:MOST], wanted)
+        return among(self._filled, shop, users[:MOST], wanted)
 
     def _name(self, shop: str, kind: str, id: str) -> str | None:
         if kind == "product":
             product = self.product(shop, id)
             return product.title if product else None
-        found = self.engine.run(f"read_{kind}", {"uids": [uid(kind, shop, id)]})
+        found = self._filled.run(f"read_{kind}", {"uids": [uid(kind, shop, id)]})
         return (found[0].get("name") or id) if found else None
 
 

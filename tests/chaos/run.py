@@ -98,19 +98,27 @@ def _judged(engines: Engines, journal: Journal, faults: Faults, sampler: Sampler
 
 
 def strike(strikes: Sequence[Strike], seconds: float, faults: Faults) -> list[str]:
-    """Begin and heal every fault at its time; return those that could not be begun."""
-    begun, missed = time.monotonic(), list[str]()
-    threads = [threading.Thread(target=_one, args=(each, begun, faults, missed), daemon=True) for each in strikes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    time.sleep(max(0.0, begun + seconds - time.monotonic()))
+    """Begin and heal every fault at its time; return those that could not be begun.
+
+    Who ends this early (Ctrl-C, SIGTERM) ends it with everything healed, so that nothing is started after the teardown.
+    """
+    begun, missed, over = time.monotonic(), list[str](), threading.Event()
+    threads = [threading.Thread(target=_one, args=(each, begun, faults, missed, over)) for each in strikes]
+    try:
+        for thread in threads:
+            thread.start()
+        over.wait(max(0.0, begun + seconds - time.monotonic()))
+    finally:
+        over.set()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join()
     return missed
 
 
-def _one(strike: Strike, begun: float, faults: Faults, missed: list[str]) -> None:
-    time.sleep(max(0.0, begun + strike.at - time.monotonic()))
+def _one(strike: Strike, begun: float, faults: Faults, missed: list[str], over: threading.Event) -> None:
+    if over.wait(max(0.0, begun + strike.at - time.monotonic())):
+        return
     _say(f"{strike.at:6.1f} s  {strike.fault} {strike.target} for {strike.seconds:.1f} s")
     try:
         heal = faults.begin(strike)
@@ -118,7 +126,7 @@ def _one(strike: Strike, begun: float, faults: Faults, missed: list[str]) -> Non
         missed.append(f"{strike.fault} {strike.target}: {type(error).__name__}")
         _say(f"         missed: {missed[-1]}: {str(error)[:200]}")
         return
-    time.sleep(strike.seconds)
+    over.wait(strike.seconds)
     _persistently(heal)
 
 

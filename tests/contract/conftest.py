@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
 import pytest
+from contract.graphs_ground import counted_as_filled
 from neo4j import GraphDatabase
 from pymongo import MongoClient
 
@@ -134,8 +135,8 @@ def empty_neo4j_url(neo4j_url):
 
 
 @pytest.fixture(params=[ladybug, pytest.param(neo4j, marks=pytest.mark.servers)])
-def open_engine(request):
-    """Open the graph engine under test, again and again on the same graph."""
+def open_unfilled(request):
+    """Open the graph engine under test, again and again on the same graph, which was never filled from a ledger."""
     with request.param(request) as make:
         opened = []
 
@@ -148,3 +149,9 @@ def open_engine(request):
         yield open_again
         while opened:
             opened.pop().close()
+
+
+@pytest.fixture
+def open_engine(open_unfilled):
+    """Open it as the graph of a ledger that was empty."""
+    return lambda: counted_as_filled(open_unfilled())

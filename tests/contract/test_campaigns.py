@@ -8,6 +8,7 @@ from collections import Counter
 from contextlib import ExitStack
 
 import pytest
+from contract.graphs_ground import counted_as_filled
 
 from services.gateway import driving
 from services.gateway.asking import Asker, AskerPorts
@@ -77,7 +78,7 @@ def ports(request, tmp_path):
             closing.callback(engine.close)
         bus, history, knowledge, objects = engines
         everybody = {("user", "s", user): Facts({}) for user in CROWD}
-        knowledge.apply(everybody, [Position("log", "commerce.users.v1", 0, 0)])
+        counted_as_filled(knowledge).apply(everybody, [Position("log", "commerce.users.v1", 0, 0)])
         asker = Asker(AskerPorts(bus, history, SystemClock()), 1, Breakers())
         closing.callback(bus.subscribe(GROUP, [REPLIES], each(asker.on_reply, bus=bus, group=GROUP)).stop)
         yield DriverPorts(knowledge, history, objects, SystemClock(), asker, unbounded(history)), bus

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from contract.graphs_ground import bought
+from contract.graphs_ground import bought, counted_as_filled
 
 from services.graph.similarity import Refresher
 from shared.bus.port import Position
@@ -58,7 +58,7 @@ def test_a_refresh_finds_who_belongs_together_and_what_is_typical_of_them(knowle
 
 
 def test_the_same_purchases_make_the_same_communities_on_every_engine(knowledge, tmp_path):
-    other = filled(LadybugKnowledge(tmp_path / "again", memory_mb=256))
+    other = filled(counted_as_filled(LadybugKnowledge(tmp_path / "again", memory_mb=256)))
     assert knowledge.communities("s") == other.communities("s")
     other.close()
 

@@ -221,12 +221,14 @@ def test_an_edge_cannot_stand_twice(opened, empty_neo4j_url):
         knowledge.engine.run("create_purchased", {"rows": [ends[0] | row]})
 
 
-def test_a_wiped_graph_says_so_and_grows_again(opened, empty_neo4j_url):
+def test_a_wiped_graph_says_so_instead_of_knowing_nobody_and_grows_again(opened, empty_neo4j_url):
     knowledge = opened()
     knowledge.load(complete(fold(batches(0, 1)[0])), [at(0)])
     assert knowledge.status()["needs_rebuild"] is False
     in_the_graph(empty_neo4j_url, "MATCH (n) DETACH DELETE n")
     assert (knowledge.status()["needs_rebuild"], knowledge.watermarks()) == (True, [])
+    with pytest.raises(UnavailableError):
+        knowledge.users("s")
     knowledge.load(complete(fold(batches(0, 1)[0])), [at(0)])
     assert digest(complete(fold(batches(0, 1)[0]))) == digest(knowledge.rows("s"))
 

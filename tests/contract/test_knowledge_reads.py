@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 
 import pytest
+from contract.graphs_ground import counted_as_filled
 from contract.walking_ground import leads_to
 
 from shared.bus.port import Position
@@ -249,7 +250,7 @@ def test_a_shop_sees_nothing_of_another_with_the_same_user_ids(knowledge):
 
 
 def test_the_same_graph_gives_the_same_insight_however_it_was_filled(knowledge, tmp_path):
-    again = LadybugKnowledge(tmp_path / "again", memory_mb=256)
+    again = counted_as_filled(LadybugKnowledge(tmp_path / "again", memory_mb=256))
     for offset, event in enumerate(reversed(EVENTS)):
         again.apply(fold([event]), [Position("log", "commerce.purchases.v1", 0, offset)])
     again.refresh("s", DERIVED)

@@ -142,12 +142,16 @@ def test_what_was_committed_is_there_after_reopening(open_engine):
     assert expected() == rows_of(open_engine())
 
 
-def test_a_graph_that_was_never_filled_asks_for_it_until_it_was(open_engine):
-    first = open_engine().status()["needs_rebuild"]
-    again = open_engine()
+def test_a_graph_that_was_never_filled_asks_for_it_and_tells_nobody_anything_until_it_was(open_unfilled):
+    first = open_unfilled().status()["needs_rebuild"]
+    again = open_unfilled()
     second = again.status()["needs_rebuild"]
+    with pytest.raises(UnavailableError):
+        again.insight("s", "u")
     again.load([], [])
-    assert (first, second, open_engine().status()["needs_rebuild"]) == (True, True, False)
+    last = open_unfilled()
+    assert (first, second, last.status()["needs_rebuild"]) == (True, True, False)
+    assert last.insight("s", "u").known is False
 
 
 def test_mending_writes_and_removes_exactly_what_it_is_told(knowledge):

@@ -107,6 +107,8 @@ def test_a_commit_whose_answer_is_lost_is_done_again_without_a_second_effect(gro
 def test_a_wiped_graph_is_noticed_and_rebuilt_while_every_question_is_answered_somehow(ground):
     ground.tell(ground.several(6))
     ground.judge()
+    for _ in range(16):  # each of the gateway's processes has an answer to keep a copy of
+        assert not degraded(ground)
     ground.faults.begin(Strike(0, 0, "wipe", "neo4j", 1))
     statuses, labelled = set(), set()
     until(

@@ -66,6 +66,7 @@ EVENTS = [
 @pytest.fixture(scope="module")
 def knowledge(tmp_path_factory: pytest.TempPathFactory):
     knowledge = LadybugKnowledge(tmp_path_factory.mktemp("graph") / "knowledge", memory_mb=256)
+    knowledge.load([], [])
     knowledge.apply(fold(EVENTS), [])
     Refresher(knowledge, FixedClock(NOW), 0).refresh("demo")
     yield knowledge
