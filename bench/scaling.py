@@ -2,7 +2,7 @@
 
 Workers are processes of their own, as in production; time runs from the first message to the last one's commit.
 The raw loader writes the same users, products and edges with `UNWIND`, and nothing else: no ledger, no merge, no proof.
-The raw producer sends the same messages; the intake takes the same purchases over HTTP, 500 in a body.
+The raw producer sends the same messages; the intake takes the same purchases over HTTP, 500 in a body, from 4 clients.
 
 Run: PYTHONPATH=tests .venv/bin/python bench/scaling.py [PURCHASES]   (4000 when left out; one JSON line on stdout)
 """
@@ -16,7 +16,9 @@ import tempfile
 import time
 import urllib.request
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -36,7 +38,7 @@ from shared.engines import open_history
 ROOT = Path(__file__).parents[1]
 WORKERS = (1, 2, 4)
 LINES, USERS, PRODUCTS = 3, 800, 400
-BODY = 500
+BODY, CLIENTS = 500, 4
 RAW = """UNWIND $rows AS row
 MERGE (u:RawUser {uid: row.user})
 MERGE (p:RawProduct {uid: row.product})
@@ -162,11 +164,15 @@ def intake(urls, bought):
         until_ready(operations)
         bodies = [json.dumps(one).encode() for one in batched(bought, BODY)]
         begun = time.perf_counter()
-        for body in bodies:
-            headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-            request = urllib.request.Request(f"http://127.0.0.1:{http}/v1/purchases", body, headers)
-            urllib.request.urlopen(request, timeout=60).close()  # noqa: S310 (as above)
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            list(pool.map(partial(post, http, key), bodies))
         return sent, len(bought) / (time.perf_counter() - begun)
+
+
+def post(port, key, body):
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/purchases", body, headers)
+    urllib.request.urlopen(request, timeout=60).close()  # noqa: S310 (the system under test)
 
 
 def begin(name, ending, **settings):

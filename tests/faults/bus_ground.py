@@ -25,11 +25,15 @@ ROOT = Path(__file__).parents[2]
 # Handles messages by writing them down, durably, one line each; "slow…" takes so many tenths of a second.
 WORKER = """
 import os, sys, time
+import faust
 from shared.bus.kafka import KafkaBus
 from shared.bus.kafka_cluster import cluster
 from shared.config import Settings
 from shared.process import told_to_stop
 
+make = faust.App
+# The least that a broker takes: whoever waits for a killed worker's partitions waits as long.
+faust.App = lambda *given, **options: make(*given, **options | {"broker_session_timeout": 6.0})
 url, path, batch = sys.argv[1:4]
 effects = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
 

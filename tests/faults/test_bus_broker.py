@@ -58,7 +58,7 @@ def test_a_broker_that_hangs_is_answered_for_in_bounded_time_and_resumed(broker,
     publisher = Publisher(bus, 1000, pause=0.02)
     until(lambda: len(publisher.acknowledged) > 100)
     broker.send(signal.SIGSTOP)
-    time.sleep(30)
+    time.sleep(20)  # longer than anybody waits: a publish 10 s, a group for its member 6 s, a worker for an answer 15 s
     broker.send(signal.SIGCONT)
     publisher.wait(120)
     until(lambda: bus.lag("graph", [PURCHASES]) == 0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+from base64 import urlsafe_b64encode
 from pathlib import Path
+from uuid import uuid4
 
 from servers.install import jars, java
 from servers.process import Server, free_port
@@ -71,8 +73,8 @@ def start(home: Path, advertised: int = 0, keystore: Path | None = None, trustst
 
 def _format(classpath: str, home: Path, more: list[str]) -> None:
     tool = [str(java()), "-cp", classpath, "kafka.tools.StorageTool"]
-    uuid = subprocess.run([*tool, "random-uuid"], check=True, capture_output=True, text=True).stdout.split()[-1]
-    given = ["-t", uuid, "--standalone", "-c", str(home / "server.properties"), *more]
+    cluster = urlsafe_b64encode(b"\0" + uuid4().bytes[1:]).decode().rstrip("=")  # one that does not begin with a dash
+    given = ["-t", cluster, "--standalone", "-c", str(home / "server.properties"), *more]
     subprocess.run([*tool, "format", *given], check=True, capture_output=True)
 
 
