@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import bson.errors
 import pymongo.errors
+from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
+from bson.int64 import Int64
 from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -29,6 +31,18 @@ _OPTIONS: dict[str, Any] = {
 }
 _DATABASE = "tastegraph"
 Fields = dict[str, Any]
+
+
+class _PlainNumbers(TypeDecoder):
+    """Reads long numbers as `int`: the driver's own kind is one that strict writers of JSON refuse."""
+
+    bson_type = Int64
+
+    def transform_bson(self, value: Int64) -> int:
+        return int(value)
+
+
+_PLAIN: CodecOptions[Fields] = CodecOptions(type_registry=TypeRegistry([_PlainNumbers()]))
 
 
 def _index(*fields: str) -> IndexModel:
@@ -126,7 +140,7 @@ class MongoStore:
         options = {name: value for name, value in _OPTIONS.items() if name.lower() not in told}
         client: MongoClient[Fields] = MongoClient(self._url, **options)
         try:
-            database = client.get_default_database(_DATABASE)
+            database = client.get_default_database(_DATABASE, codec_options=_PLAIN)
             for collection, indexes in _INDEXES.items():
                 database[collection].create_indexes(list(indexes))
         except BaseException:

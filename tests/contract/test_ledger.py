@@ -78,6 +78,12 @@ class TestRecording:
         assert [NEW, NEW] == ledger.record(entries)
         assert entries == [entry for _, entry in ledger.replay()]
 
+    def test_numbers_come_back_as_plain_ones_and_no_engines_own(self, ledger):
+        ledger.record([bought("b1", 0, when=NOON)], [at(1 << 40)])
+        [(number, entry)] = ledger.replay()
+        [mark] = ledger.watermarks()
+        assert {int} == {type(one) for one in (number, entry.at, entry.origin.offset, mark.offset)}
+
     def test_a_redelivered_record_is_told_from_a_repeated_event(self, ledger):
         ledger.record([bought("b1", 0)])
         assert [REDELIVERED, DUPLICATE] == ledger.record([bought("b1", 0), bought("b1", 1)])
