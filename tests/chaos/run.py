@@ -103,7 +103,9 @@ def strike(strikes: Sequence[Strike], seconds: float, faults: Faults) -> list[st
     Who ends this early (Ctrl-C, SIGTERM) ends it with everything healed, so that nothing is started after the teardown.
     """
     begun, missed, over = time.monotonic(), list[str](), threading.Event()
-    threads = [threading.Thread(target=_one, args=(each, begun, faults, missed, over)) for each in strikes]
+    turns = {each.target: threading.Lock() for each in strikes}
+    told = [(each, begun, faults, missed, over, turns[each.target]) for each in strikes]
+    threads = [threading.Thread(target=_one, args=each) for each in told]
     try:
         for thread in threads:
             thread.start()
@@ -116,9 +118,18 @@ def strike(strikes: Sequence[Strike], seconds: float, faults: Faults) -> list[st
     return missed
 
 
-def _one(strike: Strike, begun: float, faults: Faults, missed: list[str], over: threading.Event) -> None:
-    if over.wait(max(0.0, begun + strike.at - time.monotonic())):
-        return
+def _one(
+    strike: Strike, begun: float, faults: Faults, missed: list[str], over: threading.Event, turn: threading.Lock
+) -> None:
+    over.wait(max(0.0, begun + strike.at - time.monotonic()))
+    with turn:  # what this is done to may still be starting again after the strike before
+        if over.is_set():
+            missed.append(f"{strike.fault} {strike.target}: too late")
+        else:
+            _harm(strike, faults, missed, over)
+
+
+def _harm(strike: Strike, faults: Faults, missed: list[str], over: threading.Event) -> None:
     _say(f"{strike.at:6.1f} s  {strike.fault} {strike.target} for {strike.seconds:.1f} s")
     try:
         heal = faults.begin(strike)

@@ -1,10 +1,11 @@
-"""A run that is ended early leaves nothing behind."""
+"""A run that is ended early leaves nothing behind; what is harmed twice is healed before the second harm."""
 
 from __future__ import annotations
 
 import signal
 import sys
 import threading
+import time
 
 import pytest
 
@@ -23,6 +24,22 @@ class EndedWhileItHarms:
         return lambda: self.healed.append(one.target)
 
 
+class SlowToHeal:
+    """Takes longer to start a server again than the plan thinks."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def begin(self, one: Strike):
+        self.done.append(f"{one.fault} {one.target}")
+
+        def heal() -> None:
+            time.sleep(0.5)
+            self.done.append(f"healed {one.target}")
+
+        return heal
+
+
 def test_who_ends_a_run_early_finds_all_that_was_harmed_healed_and_nothing_else_begun():
     faults = EndedWhileItHarms()
     before = signal.signal(signal.SIGUSR1, lambda *_: sys.exit(1))
@@ -32,3 +49,9 @@ def test_who_ends_a_run_early_finds_all_that_was_harmed_healed_and_nothing_else_
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert faults.healed == ["mongodb"]
+
+
+def test_a_server_that_is_still_starting_is_not_killed_again_until_it_has_started():
+    faults = SlowToHeal()
+    assert [] == strike([Strike(0, 0, "kill", "neo4j", 1), Strike(0.2, 0, "kill", "neo4j", 2)], 3, faults)
+    assert faults.done == ["kill neo4j", "healed neo4j"] * 2

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from contract.graphs_ground import counted_as_filled
 from neo4j import GraphDatabase
 from servers.neo4j import PASSWORD
 
@@ -235,7 +236,7 @@ def test_a_wiped_graph_says_so_instead_of_knowing_nobody_and_grows_again(opened,
 
 def test_what_was_committed_outlives_a_kill_in_mid_write_and_a_hung_server_is_unavailable(start_server):
     server = start_server("neo4j")
-    knowledge = Neo4jKnowledge(server.url)
+    knowledge = counted_as_filled(Neo4jKnowledge(server.url))
     work = batches(0, 40)
     acknowledged = []
 
