@@ -175,7 +175,7 @@ def canonical(key: RowKey, row: Row) -> bytes:
     """Return a row's canonical bytes."""
     try:
         return _WRITER.encode((key, row))
-    except (UnicodeEncodeError, OverflowError):  # half a character, or a huge number: a damaged graph may hold them
+    except (UnicodeEncodeError, OverflowError, TypeError):  # half a character, a huge number, a number of another kind
         text = json.dumps([key, row], ensure_ascii=False, separators=(",", ":"), sort_keys=True)
         return text.encode("utf-8", "surrogatepass")
 
