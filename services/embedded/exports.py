@@ -7,6 +7,9 @@ from typing import Any
 
 from services.embedded.arguments import known_shop, moment_of
 from services.embedded.runtime import Runtime
+from services.embedded.steering import read
+from services.gateway.exporter import trends_of
+from services.gateway.segments import Segment, members
 from shared.clock import to_ms
 from shared.errors import UsageError
 from shared.exporting import rows
@@ -39,13 +42,14 @@ def export_trends(runtime: Runtime, arguments: Arguments) -> Lines:
         until=to_ms(until) if until else None,
         limit=rows.MOST_TRENDS,
     )
-    yield from _told(rows.trends(runtime.engines.history, query))
+    yield from _told(trends_of(runtime.engines.history, query, compare=bool(arguments.get("compare"))))
 
 
 def export_recommendations(runtime: Runtime, arguments: Arguments) -> Lines:
-    """Yield what to offer every user of a shop: a row for each item of both slates."""
+    """Yield what to offer users of a shop, everyone or a segment: a row for each item of both slates."""
     shop, engines = _settled(runtime, arguments), runtime.engines
-    users, limit = rows.everybody(engines.knowledge, shop), arguments.get("limit", 10)
+    segment, limit = read(Segment, arguments.get("segment") or {"everyone": True}), arguments.get("limit", 10)
+    users = members(engines.knowledge, shop, segment)
     yield from _told(rows.recommendations(engines.knowledge, engines.history, engines.clock, shop, users, limit))
 
 

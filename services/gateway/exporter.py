@@ -10,12 +10,13 @@ from typing import Any, BinaryIO, cast
 from services.gateway.exporting import Held, LostError, Parts
 from services.gateway.exports import ExportDesk, NewExport
 from services.gateway.segments import Segment, members
+from services.gateway.trends import compared
 from shared.background import Background
 from shared.clock import monotonic, to_ms
 from shared.erasures import EXPORTS
 from shared.errors import ConflictError, TransientError
 from shared.exporting import rows
-from shared.history.port import Document, History, TrendQuery
+from shared.history.port import Analytics, Document, History, TrendQuery
 from shared.knowledge.port import KnowledgeReader
 from shared.logs import logger
 
@@ -95,7 +96,7 @@ class Exporter:
             case "trends":
                 since, until = (None if at is None else to_ms(at.astimezone(UTC)) for at in (asked.since, asked.until))
                 query = TrendQuery(shop, asked.by, asked.period, since=since, until=until, limit=rows.MOST_TRENDS)
-                return rows.trends(self._history, query)
+                return trends_of(self._history, query, compare=asked.compare is not None)
             case "communities":
                 return rows.communities(self._knowledge, shop)
             case "recommendations":
@@ -111,10 +112,16 @@ class Exporter:
         return to_ms(self._desk.clock.now())
 
 
+def trends_of(history: Analytics, query: TrendQuery, *, compare: bool) -> rows.Rows:
+    """Return a shop's trends as rows of a file, oldest period first; each with the period before it, if asked for."""
+    found = history.trends(query)
+    return rows.compared(compared(history, query, found)) if compare else rows.trends(found)
+
+
 def written(found: Iterator[Mapping[str, Any]], asked: NewExport, file: BinaryIO) -> int:
     """Write rows into a file as asked for; return how many."""
     from shared.exporting.files import write, write_graphml  # pyarrow: not for every gateway that starts
 
     if asked.format == "graphml":
         return write_graphml(found, file)
-    return write(asked.what, found, file, asked.format)
+    return write("compared" if asked.compare else asked.what, found, file, asked.format)

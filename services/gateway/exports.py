@@ -40,6 +40,9 @@ class NewExport(Asked):
     period: Period = Field("month", description="of trends")
     since: DayOrMoment | None = Field(None, description="of trends", examples=[None])
     until: DayOrMoment | None = Field(None, description="of trends; excluded", examples=[None])
+    compare: Literal["previous"] | None = Field(
+        None, description="of trends; previous: each row with the period before it", examples=[None]
+    )
     segment: Segment | None = Field(None, description="of recommendations: for whom; none: everyone", examples=[None])
     limit: int = Field(10, ge=1, le=100, description="of recommendations: items of each slate")
 
@@ -47,6 +50,8 @@ class NewExport(Asked):
     def _fitting(self) -> Self:
         if (self.what == "graph") != (self.format == "graphml"):
             raise ValueError("graphml is for the graph, and the graph for nothing else; nodes and edges are tables")
+        if self.compare and self.what != "trends":
+            raise ValueError("only trends are compared")
         return self
 
 

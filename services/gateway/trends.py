@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 from shared.clock import to_ms
+from shared.exporting.rows import FIGURES
 from shared.history.port import Analytics, Period, TrendQuery, TrendRow
 
 MOST = 10_000  # rows that can be paged through: beyond, ask for less at a time
 _NOTHING = (0, Decimal(0), Decimal(0), 0)
-_COMPARED = ("count", "quantity", "revenue", "buyers")
 
 
 def paged(history: Analytics, query: TrendQuery, place: int) -> tuple[list[TrendRow], int | None]:
@@ -50,7 +50,7 @@ def _against(
     if known is None:
         return {**asdict(row), "previous": None, "change": None}
     change = [now - then for now, then in zip(_figures(row), known, strict=True)]
-    told = (dict(zip(_COMPARED, each, strict=True)) for each in (known, change))
+    told = (dict(zip(FIGURES, each, strict=True)) for each in (known, change))
     return {**asdict(row), **dict(zip(("previous", "change"), told, strict=True))}
 
 

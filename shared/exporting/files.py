@@ -13,19 +13,23 @@ from xml.sax.xmlreader import AttributesImpl
 import pyarrow as pa
 from pyarrow import parquet
 
+from shared.exporting.rows import FIGURES
 from shared.formulas import harmless
 
 Rows = Iterable[Mapping[str, Any]]
 Columns = Mapping[str, pa.DataType]
 
+_TRENDS = ("start", "key", "count", "quantity", "revenue", "currency", "buyers", "score")
 TABLES: Mapping[str, Sequence[str]] = {
     "nodes": ("node", "kind", "id", "name", "properties"),
     "edges": ("source", "target", "kind", "properties"),
-    "trends": ("start", "key", "count", "quantity", "revenue", "currency", "buyers", "score"),
+    "trends": _TRENDS,
+    "compared": (*_TRENDS, *(f"{name}_{figure}" for name in ("previous", "change") for figure in FIGURES)),
     "recommendations": ("user_id", "slate", "rank", "product_id", "name", "score", "reason", "decision_id"),
     "communities": ("community", "words", "members", "user_id"),
 }
-_NUMBERS = frozenset({"count", "buyers", "rank", "members"})
+_NUMBERS = ("count", "buyers", "rank", "members")  # a name may end so
+_EXACT = ("quantity", "revenue", "score")  # likewise: decimals as text, which may be negative, and never formulas
 _GROUP = 50_000
 _KEYS = (
     ("node", "kind"),
@@ -41,7 +45,7 @@ _NO_XML = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF), "\u
 def write(table: str, rows: Rows, file: BinaryIO, format: str) -> int:
     """Write rows of one of our tables as `csv` or `parquet`; return how many."""
     floats = {"score": pa.float64()} if table == "recommendations" else {}  # a mean relevance is exact, as text
-    types = {name: pa.int64() if name in _NUMBERS else floats.get(name, pa.string()) for name in TABLES[table]}
+    types = {name: pa.int64() if name.endswith(_NUMBERS) else floats.get(name, pa.string()) for name in TABLES[table]}
     return (write_csv if format == "csv" else write_parquet)(rows, types, file)
 
 
@@ -52,7 +56,7 @@ def write_csv(rows: Rows, columns: Columns, file: BinaryIO) -> int:
     writer.writerow(columns)
     count = 0
     for count, row in enumerate(rows, 1):  # noqa: B007 (counted for the caller)
-        writer.writerow([harmless(row.get(name)) for name in columns])
+        writer.writerow([row.get(name) if name.endswith(_EXACT) else harmless(row.get(name)) for name in columns])
     text.detach()
     return count
 

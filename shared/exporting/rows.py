@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from shared.clock import Clock, from_ms, to_ms
 from shared.contracts.values import from_minor_units
 from shared.decisions import under_rules
-from shared.history.port import Analytics, History, TrendQuery, TrendRow
+from shared.history.port import History, TrendRow
 from shared.knowledge.communities import said
 from shared.knowledge.pages import pages
 from shared.knowledge.port import KnowledgeReader
@@ -20,6 +22,7 @@ from shared.knowledge.tables import TABLES
 
 Rows = Iterator[dict[str, Any]]
 MOST_TRENDS = 10_000  # rows: beyond, ask for less at a time
+FIGURES = ("count", "quantity", "revenue", "buyers")  # of a period, that another is compared with
 _PAGE = 500
 
 
@@ -31,9 +34,18 @@ def graph(knowledge: KnowledgeReader, shop: str) -> Rows:
                 yield _node(key, row) if wanted else _edge(key, row)
 
 
-def trends(history: Analytics, query: TrendQuery) -> Rows:
-    """Yield a shop's trends, oldest period first."""
-    yield from map(_trend, history.trends(query))
+def trends(found: Iterable[TrendRow]) -> Rows:
+    """Yield trends."""
+    return (_trend(asdict(row)) for row in found)
+
+
+def compared(found: Iterable[Mapping[str, Any]]) -> Rows:
+    """Yield trends that were compared; what the period before had, and the change since, in columns of their own."""
+    for row in found:
+        beside = {
+            f"{name}_{figure}": row[name] and row[name][figure] for name in ("previous", "change") for figure in FIGURES
+        }
+        yield _trend({**row, **beside})
 
 
 def recommendations(
@@ -56,12 +68,6 @@ def communities(knowledge: KnowledgeReader, shop: str) -> Rows:
         head = {"community": each.id, "words": said(each.products), "members": each.members}
         for page in pages(partial(knowledge.members, shop, each.id), _PAGE):
             yield from ({**head, "user_id": user} for user in page)
-
-
-def everybody(knowledge: KnowledgeReader, shop: str) -> Iterator[str]:
-    """Yield the ids of a shop's users in order."""
-    for page in pages(partial(knowledge.users, shop), _PAGE):
-        yield from page
 
 
 def _node(key: RowKey, row: Row) -> dict[str, Any]:
@@ -109,7 +115,5 @@ def _text(properties: Mapping[str, Any]) -> str:
     return json.dumps({name: value for name, value in properties.items() if value is not None}, ensure_ascii=False)
 
 
-def _trend(row: TrendRow) -> dict[str, Any]:
-    numbers = {"count": row.count, "quantity": str(row.quantity), "revenue": str(row.revenue)}
-    score = {"score": None if row.score is None else str(row.score)}
-    return {"start": row.start, "key": row.key, **numbers, "currency": row.currency, "buyers": row.buyers, **score}
+def _trend(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: str(value) if isinstance(value, Decimal) else value for name, value in row.items()}

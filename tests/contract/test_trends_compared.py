@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 from decimal import Decimal
 
 import pytest
 from contract.analytics_ground import bought, line
+from pyarrow import parquet
 
 from services.gateway import trends
 from services.gateway.trends import compared, paged
+from shared.exporting import rows
+from shared.exporting.files import write
 from shared.history.port import TrendQuery
 
 DAYS = ["2026-04-30", "2026-05-01", "2026-05-04", "2026-06-30"]
@@ -69,3 +73,15 @@ def test_what_was_not_looked_at_is_not_called_nothing(history, monkeypatch):
 
 def test_no_rows_are_compared_with_nothing(history):
     assert [] == compared(history, TrendQuery("nowhere"), [])
+
+
+def test_compared_trends_are_tables_with_exact_numbers_that_may_fall(history, tmp_path):
+    query, told = TrendQuery("shop", by="product", key="milk"), []
+    for format in ("csv", "parquet"):
+        with (tmp_path / format).open("wb") as file:
+            write("compared", rows.compared(compared(history, query, history.trends(query))), file, format)
+    with (tmp_path / "csv").open(newline="") as file:
+        told.append(list(csv.DictReader(file))[2])
+    told.append(parquet.read_table(tmp_path / "parquet").to_pylist()[2])
+    names = ("previous_revenue", "change_revenue", "change_count")
+    assert [[10, -2, -1]] * 2 == [[Decimal(row[name]) for name in names] for row in told]

@@ -101,6 +101,21 @@ def test_trends_say_what_was_sold(shop, tmp_path):
     assert ("2026-01-01", 1, "2.50", 1) == (month["start"], month["count"], month["revenue"], month["buyers"])
 
 
+def test_trends_stand_beside_the_month_before(shop, tmp_path):
+    run("export", "trends", *shop, "--out", tmp_path, "--compare")
+    [month] = rows(tmp_path / "trends.csv")
+
+    assert ("2.50", "0", "2.50", "1") == tuple(
+        month[name] for name in ("revenue", "previous_revenue", "change_revenue", "change_buyers")
+    )
+
+
+def test_recommendations_of_a_segment_are_of_nobody_else(shop, tmp_path):
+    run("export", "recommendations", *shop, "--category", "Coffee", "--out", tmp_path)
+
+    assert [] == rows(tmp_path / "recommendations.csv")
+
+
 @pytest.mark.parametrize(
     ("words", "status", "hint"),
     [

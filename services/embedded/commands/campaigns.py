@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from services.embedded.commands import meant
 from services.embedded.commands.asking import Data, Shop, example, results, show
+from services.embedded.commands.meant import given
 
 app = typer.Typer(no_args_is_help=True, help="Emails or boards for many, as one job: begin, look, pause, end.")
 Id = Annotated[str, typer.Argument(help="The campaign's id, as `campaigns list` shows it.")]
-_CATEGORY = "They bought of it; repeat it from broad to narrow."
 _PERIOD = "It reaches a user once in a period, such as 2026-W47; none: once ever."
 
 
@@ -41,19 +42,19 @@ def start(
     makes: Annotated[str, typer.Option(help="What is made for each: emails or boards.")] = "emails",
     template: Annotated[str | None, typer.Option(help="Of emails: name or name@version.")] = None,
     layout: Annotated[str | None, typer.Option(help="Of boards: wide, square or story.")] = None,
-    user: Annotated[list[str] | None, typer.Option(help="These users, and nobody else; repeat it.")] = None,
+    user: meant.Users = None,
     everyone: Annotated[bool, typer.Option("--everyone", help="All users of the shop.")] = False,
-    interest: Annotated[str | None, typer.Option(help="They have this interest.")] = None,
-    category: Annotated[list[str] | None, typer.Option(help=_CATEGORY)] = None,
-    product: Annotated[str | None, typer.Option(help="They bought it.")] = None,
-    bought_since: Annotated[str | None, typer.Option(help="Their last purchase is not before this.")] = None,
-    lapsed_since: Annotated[str | None, typer.Option(help="Their last purchase is before this.")] = None,
+    interest: meant.Interest = None,
+    category: meant.Category = None,
+    product: meant.Product = None,
+    bought_since: meant.BoughtSince = None,
+    lapsed_since: meant.LapsedSince = None,
 ) -> None:
     """Begin a campaign for users, everyone, or all for whom everything holds that is given; a server drives it on."""
     held = {"interest": interest, "category": category, "product_id": product}
     moments = {"bought_since": bought_since, "lapsed_since": lapsed_since}
-    segment = _given(users=user, everyone=everyone, **held, **moments)
-    what = _given(campaign=name, period=period, makes=makes, template=template, layout=layout)
+    segment = given(users=user, everyone=everyone, **held, **moments)
+    what = given(campaign=name, period=period, makes=makes, template=template, layout=layout)
     _told(data, "campaigns.start", shop=shop, campaign={**what, "segment": segment})
 
 
@@ -73,10 +74,6 @@ def resume(id: Id, shop: Shop, data: Data = None) -> None:
 def cancel(id: Id, shop: Shop, data: Data = None) -> None:
     """End a campaign for good."""
     _told(data, "campaigns.steer", shop=shop, id=id, status="cancelled")
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value}
 
 
 def _told(data: Path | None, operation: str, **arguments: Any) -> None:

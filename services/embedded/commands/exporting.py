@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from services.embedded.commands import meant
 from services.embedded.commands.asking import Data, Json, Shop, example, note, results, show
 from shared.errors import UsageError
 
@@ -49,28 +50,43 @@ def trends(
     user: Annotated[str | None, typer.Option(help="One user's only.")] = None,
     since: Annotated[str | None, typer.Option(help="Not before this time.")] = None,
     until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Each row with the period before it.")] = False,
     format: Format = "csv",
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Write counts, quantities, revenue and buyers, period by period; the latest 10,000 rows at most."""
     _checked(format, "csv", "parquet")
-    asked = {"shop": shop, "by": by, "period": period, "user": user, "since": since, "until": until}
-    _told(_table(results(data, "export.trends", **asked), out, "trends", format), as_json=as_json)
+    asked = {"shop": shop, "by": by, "period": period, "user": user, "since": since, "until": until, "compare": compare}
+    table = "compared" if compare else "trends"
+    _told(_table(results(data, "export.trends", **asked), out, "trends", format, table), as_json=as_json)
 
 
-@app.command(epilog=example("export recommendations --shop my-shop --format parquet --out offers"))
+@app.command(
+    epilog=example(
+        "export recommendations --shop my-shop --format parquet --out offers",
+        "export recommendations --shop my-shop --category GROCERY --lapsed-since 2026-01-01 --out offers",
+    )
+)
 def recommendations(
     shop: Shop,
     out: Out,
     limit: Annotated[int, typer.Option(min=1, max=100, help="Items of each slate.")] = 10,
+    user: meant.Users = None,
+    interest: meant.Interest = None,
+    category: meant.Category = None,
+    product: meant.Product = None,
+    bought_since: meant.BoughtSince = None,
+    lapsed_since: meant.LapsedSince = None,
     format: Format = "csv",
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Write what to offer every user, with the reasons: a row for each item."""
+    """Write what to offer every user, or those of a segment, with the reasons: a row for each item."""
     _checked(format, "csv", "parquet")
-    rows = results(data, "export.recommendations", shop=shop, limit=limit)
+    held = {"interest": interest, "category": category, "product_id": product}
+    segment = meant.given(users=user, **held, bought_since=bought_since, lapsed_since=lapsed_since)
+    rows = results(data, "export.recommendations", shop=shop, limit=limit, segment=segment)
     _told(_table(rows, out, "recommendations", format), as_json=as_json)
 
 
@@ -95,12 +111,14 @@ def _directory(out: Path) -> Path:
     return out
 
 
-def _table(rows: Iterator[Mapping[str, Any]], out: Path, name: str, format: str) -> dict[str, int]:
+def _table(
+    rows: Iterator[Mapping[str, Any]], out: Path, name: str, format: str, table: str | None = None
+) -> dict[str, int]:
     from shared.exporting.files import write
 
     path = _directory(out) / f"{name}.{format}"
     with path.open("wb") as file:
-        return {str(path): write(name, rows, file, format)}
+        return {str(path): write(table or name, rows, file, format)}
 
 
 def _told(written: Mapping[str, int], *, as_json: bool) -> None:
