@@ -14,6 +14,7 @@ from typing import Any
 
 from shared.knowledge.insight import Insight, Via
 from shared.knowledge.names import tidy, without_size
+from shared.knowledge.reasons import SEVERAL
 from shared.knowledge.recommend import Item
 
 LANGUAGES = ("en", "de")  # the first serves every other locale
@@ -64,6 +65,8 @@ def why_now(template: str, first: Sequence[Item], second: Sequence[Item], insigh
     path = second[0].path
     source = _short(path.source_name) if path and path.source_name else ""
     told = {Via.BOUGHT_WITH: "bought", Via.INTEREST: "interest"}.get(path.via, "") if path and source else ""
+    if told == "bought" and path and path.support < SEVERAL:
+        told = ""  # the copy speaks of others
     variant = told if told in copy[template] else "regular"
     return Why(variant, {"lead": new, "new": new, "source": source})
 
@@ -99,7 +102,10 @@ def _told(item: Item, insight: Insight, copy: Copy, told: Mapping[str, str]) -> 
     kind = item.path.via.value if item.path else Via.POPULAR.value
     if kind == Via.BOUGHT_WITH.value and not source:
         kind = "bought_with_something"
-    return str(told[kind if source or kind != Via.INTEREST.value else Via.POPULAR.value].format(source=source))
+    if kind == Via.INTEREST.value and not source:
+        kind = Via.POPULAR.value
+    few = f"{kind}_of_few" if item.path and item.path.support < SEVERAL else kind
+    return str(told.get(few, told[kind]).format(source=source))
 
 
 def _gap_if_due(item: Item, insight: Insight) -> float | None:

@@ -42,6 +42,7 @@ _DISCOVER: Grid = (
 )
 _TOP: Grid = (
     ("decay_days", (30.0, 60.0, 100.0, 150.0, 250.0, 500.0, 1000.0)),
+    ("visit_share", (0.0, 0.5, 1.0)),
     ("quick_share", (0.0, 0.5, 1.0)),
     ("loyalty_power", (0.0, 0.25, 0.5, 1.0)),
     ("popularity_power", (0.0, 0.05, 0.1, 0.2, 0.4)),

@@ -61,6 +61,16 @@ def decayed(purchases: PurchaseMatrix, days: float) -> Any:
     return _matrix(purchases, _fading(present(purchases) - purchases.times, days))
 
 
+def decayed_by_visits(purchases: PurchaseMatrix, visits: float) -> Any:
+    """Return the sparse users × products matrix of Σ exp(-n/`visits`), n being how often the user has come since."""
+    first = purchases.times.min(initial=present(purchases))
+    span = int(present(purchases) - first) + 1
+    came, at = np.unique(purchases.user_index * span + (purchases.times - first), return_inverse=True)
+    users = came // span
+    after = np.searchsorted(users, users, side="right") - 1 - np.arange(len(came))
+    return _matrix(purchases, np.exp(-after[at] / visits).astype(np.float32))
+
+
 def lately(purchases: PurchaseMatrix, days: float, most: int) -> Any:
     """Return the sparse users × products matrix of exp(-Δdays/`days`) of the last purchases, `most` a user."""
     order = np.lexsort((purchases.product_index, -purchases.times, purchases.user_index))

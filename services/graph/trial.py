@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from services.graph.likeness import Likeness
-from services.graph.signals import decayed, incidence, lately, loyalty, newcomers, recent_buyers
+from services.graph.signals import decayed, decayed_by_visits, incidence, lately, loyalty, newcomers, recent_buyers
 from services.graph.weights import Gram, common
 from shared.knowledge.insight import Parameters
 from shared.knowledge.port import PurchaseMatrix
+from shared.knowledge.recommend import VISITS
 
 TOP = 10
 _ITEMS = 2_000  # fewer than the graph is given, for a trial is made many times over
@@ -60,7 +61,7 @@ class Trial:
     def _again(self, parameters: Parameters) -> tuple[np.ndarray, np.ndarray]:
         """Return each person's ten best repetitions (product indexes; -1: none) and their scores."""
         fading = self._fading(parameters.decay_days) + parameters.quick_share * self._fading(_QUICK)
-        fading = fading.tocsr()
+        fading = (fading + parameters.visit_share * self._by_visits).tocsr()
         factor = (1.0 + self._popularity) ** parameters.popularity_power * self._loyalty**parameters.loyalty_power
         people = np.repeat(np.arange(len(self.people)), np.diff(fading.indptr))
         scores = fading.data * factor[fading.indices]
@@ -76,6 +77,10 @@ class Trial:
     @lru_cache(maxsize=8)  # noqa: B019 (a trial lives as long as its fit)
     def _fading(self, days: float) -> Any:
         return decayed(self._before, days)[self._rows]
+
+    @cached_property
+    def _by_visits(self) -> Any:
+        return decayed_by_visits(self._before, VISITS)[self._rows]
 
     def _new(self, parameters: Parameters) -> tuple[np.ndarray, np.ndarray]:
         """Return each person's ten best new products (columns) and their scores."""

@@ -117,14 +117,15 @@ class Candidate:
 class Parameters:
     """A shop's parameters, fitted on its own past; the defaults serve until there is enough (docs/quality.md).
 
-    *Buy again*: (Σ exp(-Δdays/`decay_days`) + `quick_share` · Σ exp(-Δdays/30)) · (1 + popularity)^`popularity_power`
-    · loyalty^`loyalty_power`. *Discover*: (Σ exp(-Δdays/`source_days`) of a source · its weight + `similar_share` ·
-    mean likeness of the similar users who bought it + `popular_share` · share of the most popular)
-    · (1 + newcomers)^`newcomer_power`.
+    *Buy again*: (Σ exp(-Δdays/`decay_days`) + `quick_share` · Σ exp(-Δdays/30) + `visit_share` · Σ exp(-visits
+    since/20)) · (1 + popularity)^`popularity_power` · loyalty^`loyalty_power`. *Discover*: (Σ exp(-Δdays/`source_days`)
+    of a source · its weight + `similar_share` · mean likeness of the similar users who bought it + `popular_share` ·
+    share of the most popular) · (1 + newcomers)^`newcomer_power`.
     """
 
     decay_days: float = 250.0
     quick_share: float = 0.0
+    visit_share: float = 0.0
     popularity_power: float = 0.2
     loyalty_power: float = 0.0
     source_days: float = 150.0

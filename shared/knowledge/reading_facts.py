@@ -44,14 +44,15 @@ def product_of(record: Record) -> Product:
 def _product(id: str, text: str, draw: tuple[int, float, float]) -> Product:
     facts = read_facts(text)
     amount, currency = facts.value("price") or (None, None)
+    price = Decimal(str(amount or 0)) or None  # a shop that keeps no prices says that everything costs nothing
     return Product(
         product_id=id,
         name=facts.value("name"),
         categories=tuple(facts.value("categories") or ()),
         brand=facts.value("brand"),
         tags=tuple(facts.value("tags") or ()),
-        price=None if amount is None else Decimal(str(amount)),
-        currency=currency,
+        price=price,
+        currency=currency if price else None,
         url=facts.value("url"),
         image_url=facts.value("image_url"),
         available=facts.value("availability") not in _UNAVAILABLE,

@@ -8,6 +8,7 @@ parameters are fitted on its own past (docs/quality.md, docs/adr/0005-two-slates
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,12 +21,13 @@ from shared.knowledge.insight import Bought, Insight, Parameters, Path, Product,
 from shared.knowledge.names import tidy
 from shared.knowledge.variety import varied
 
-VERSION = "3"
+VERSION = "4"
 _DAY = 86_400_000.0
 _DIGITS = 9
 _E = 2.718281828459045
 _LOOKED_AT = 100  # so many of the best new offers are compared for variety; the others are never shown
 _QUICK_DAYS = 30.0
+VISITS = 20.0  # of the user, in which a purchase comes to matter e times less
 _SIMILAR = 15  # similar users behind a SIMILAR_USER path's sum
 _INTEREST = 0.3  # what a fully stated interest counts beside what purchases say
 
@@ -87,10 +89,12 @@ class Recommendation:
 def recommend(insight: Insight, limit: int = 10) -> Recommendation:
     """Return at most `limit` items per slate, best first; ties go by popularity, then by product id."""
     unwanted = frozenset(r.product.product_id for r in insight.reactions if r.dismissed_at)
-    again, new = (_ranked(rules.weighed(found(insight, unwanted), insight.rules)) for found in (_again, _new))
+    teller = reasons.Teller(insight.bought)
+    again = _ranked(rules.weighed(_again(insight, unwanted), insight.rules))
+    new = _ranked(rules.weighed(_new(insight, unwanted, teller), insight.rules))
     new = varied(new[: max(_LOOKED_AT, 4 * limit)], [candidate.product for candidate in insight.candidates])
     needed = bool(insight.rules) or len(again) + len(new) < limit  # of hundreds of offers, to fill a list up
-    popular = _ranked(rules.weighed(_popular(insight, unwanted), insight.rules)) if needed else []
+    popular = _ranked(rules.weighed(_popular(insight, unwanted, teller), insight.rules)) if needed else []
     new = rules.first([*new, *_brought(insight, unwanted, (*again, *new))], insight.rules)
     again = rules.first(again, insight.rules)
     top = rules.first(_top(again, new, popular, insight.parameters.new_among_top), insight.rules)
@@ -122,19 +126,28 @@ def repetition(times: Sequence[int], at: int, decay_days: float) -> float:
     return float(sum([_E ** ((time - at) / span) for time in times if time <= at]))
 
 
+def repetition_by_visits(times: Sequence[int], visits: Sequence[int]) -> float:
+    """Return Σ exp(-n/20) over the purchases, n being how many of the user's visits (ascending) came after it."""
+    came = len(visits)
+    return float(sum([_E ** ((bisect_right(visits, time) - came) / VISITS) for time in times if time <= visits[-1]]))
+
+
 def _again(insight: Insight, unwanted: frozenset[str]) -> Iterable[Offer]:
+    visits = sorted({time for bought in insight.bought for time in bought.times if time <= insight.at})
     for bought in insight.bought:
         if bought.kept > 0 and _offerable(bought.product, unwanted):
-            parts = _again_parts(bought, insight.at, insight.parameters)
+            parts = _again_parts(bought, insight.at, insight.parameters, visits)
             score = round(parts["repetition"] * parts["popularity"] * parts["loyalty"], _DIGITS)
             yield Offer(bought.product, score, partial(_again_item, bought, insight.at, score, parts))
 
 
-def _again_parts(bought: Bought, at: int, fitted: Parameters) -> dict[str, float]:
+def _again_parts(bought: Bought, at: int, fitted: Parameters, visits: Sequence[int]) -> dict[str, float]:
     product = bought.product
-    quick = fitted.quick_share * repetition(bought.times, at, _QUICK_DAYS) if fitted.quick_share else 0.0
+    repeated = repetition(bought.times, at, fitted.decay_days)
+    repeated += fitted.quick_share * repetition(bought.times, at, _QUICK_DAYS) if fitted.quick_share else 0.0
+    repeated += fitted.visit_share * repetition_by_visits(bought.times, visits) if fitted.visit_share else 0.0
     return {
-        "repetition": round((repetition(bought.times, at, fitted.decay_days) + quick) * bought.kept, _DIGITS),
+        "repetition": round(repeated * bought.kept, _DIGITS),
         "popularity": round((1.0 + product.popularity) ** fitted.popularity_power, _DIGITS),
         "loyalty": round(product.loyalty**fitted.loyalty_power, _DIGITS),
     }
@@ -144,7 +157,7 @@ def _again_item(bought: Bought, at: int, score: float, parts: Mapping[str, float
     return Item(bought.product, "buy_again", score, parts, reasons.buy_again(bought, at))
 
 
-def _new(insight: Insight, unwanted: frozenset[str]) -> Iterable[Offer]:
+def _new(insight: Insight, unwanted: frozenset[str], teller: reasons.Teller) -> Iterable[Offer]:
     owned = frozenset(bought.product.product_id for bought in insight.bought if bought.kept > 0)
     share, power = _share(insight), insight.parameters.newcomer_power
     for candidate in insight.candidates:
@@ -154,7 +167,7 @@ def _new(insight: Insight, unwanted: frozenset[str]) -> Iterable[Offer]:
             shares = [(share(path), path) for path in candidate.paths]
             score = round(sum(part for part, _ in shares) * drawing, _DIGITS)
             if score > 0:
-                yield Offer(product, score, partial(_new_item, product, score, shares, drawing))
+                yield Offer(product, score, partial(_new_item, product, score, shares, drawing, teller))
 
 
 def _share(insight: Insight) -> Callable[[Path], float]:
@@ -171,15 +184,15 @@ def _share(insight: Insight) -> Callable[[Path], float]:
     return lambda path: weights[path.via] * path.weight
 
 
-def _new_item(product: Product, score: float, shares: Sequence[tuple[float, Path]], drawing: float) -> Item:
+def _new_item(
+    product: Product, score: float, shares: Sequence[tuple[float, Path]], drawing: float, teller: reasons.Teller
+) -> Item:
     parts: dict[str, float] = {}
     for part, path in shares:
         parts[path.via.value] = parts.get(path.via.value, 0.0) + part
     rounded = {name: round(value, _DIGITS) for name, value in sorted(parts.items())}
-    speaking = [pair for pair in shares if pair[0] > 0]
-    strongest = max(speaking, key=lambda pair: (_nameable(pair[1]), pair[0]))[1] if speaking else None
-    reason = reasons.discover(strongest) if strongest else ""
-    return Item(product, "discover", score, rounded | {"newcomers": round(drawing, _DIGITS)}, reason, strongest)
+    told = teller.why(product, shares)
+    return Item(product, "discover", score, rounded | {"newcomers": round(drawing, _DIGITS)}, told.words, told.path)
 
 
 def _top(again: Sequence[Offer], new: Sequence[Offer], popular: Sequence[Offer], weight: float) -> list[Offer]:
@@ -192,24 +205,19 @@ def _top(again: Sequence[Offer], new: Sequence[Offer], popular: Sequence[Offer],
     return list(listed.values())
 
 
-def _nameable(path: Path) -> bool:
-    """Say whether a reason can be told from the path itself; a sum of many weak ones has no source to name."""
-    return bool(path.source_name) or path.via is Via.SIMILAR_USER
-
-
-def _popular(insight: Insight, unwanted: frozenset[str]) -> Iterable[Offer]:
+def _popular(insight: Insight, unwanted: frozenset[str], teller: reasons.Teller) -> Iterable[Offer]:
     """What fills the best single list once the user's own repetitions are used up."""
     owned = frozenset(bought.product.product_id for bought in insight.bought)
     for candidate in insight.candidates:
         product = candidate.product
         if product.popularity and product.product_id not in owned and _offerable(product, unwanted):
-            yield Offer(product, float(product.popularity), partial(_popular_item, product))
+            yield Offer(product, float(product.popularity), partial(_popular_item, product, teller))
 
 
-def _popular_item(product: Product) -> Item:
+def _popular_item(product: Product, teller: reasons.Teller) -> Item:
     score = float(product.popularity)
-    path = Path(Via.POPULAR, score, product.popularity)
-    return Item(product, "discover", score, {"popularity": score}, reasons.discover(path), path)
+    path, reason = teller.why(product, [(score, Path(Via.POPULAR, score, product.popularity))])
+    return Item(product, "discover", score, {"popularity": score}, reason, path)
 
 
 def _brought(insight: Insight, unwanted: frozenset[str], listed: Iterable[Offer]) -> Iterable[Offer]:

@@ -118,6 +118,7 @@ def test_everybody_gets_sensible_lists_with_true_reasons(shop):
         assert owned.isdisjoint(new)
         assert all(item.product.available for item in (*offered.discover, *offered.top))
         assert all(item.reason and item.score > 0 for item in offered.discover)
+        assert shape != "gifts" or {None} == {item.as_json()["price"] for item in (*offered.top, *offered.discover)}
         assert all(item.product.product_id in leads_to(knowledge, user, item.path) for item in offered.discover)
         assert Counter(alike(item.product.title) for item in offered.discover[:5]).most_common(1)[0][1] <= 2
     if len(knowledge.users("s", limit=100)) <= 10:

@@ -13,9 +13,12 @@ from services.email.headers import headers, safe
 from services.email.lint import lint
 from services.email.model import Plan, Reader, Sender, plan, silence
 from services.email.render import Rendered, render
+from services.visionboard import words
 from shared.errors import InvalidInputError, NotFoundError
 from shared.knowledge.insight import Bought, Candidate, Insight, Parameters, Path, Product, Via
+from shared.knowledge.reading_facts import product_of
 from shared.knowledge.recommend import recommend
+from shared.knowledge.rows import canonical_facts
 
 DAY = 86_400_000
 AT = 1_793_700_000_000
@@ -85,6 +88,16 @@ def test_any_locale_makes_a_price(locale: str | None) -> None:
 
     assert "1" in price
     assert "20" in price
+
+
+@pytest.mark.parametrize(("amount", "shown"), [("0", ""), ("0.00", ""), ("0.01", "€0.01")])
+def test_a_price_of_nothing_is_none(amount: str, shown: str) -> None:
+    facts = canonical_facts({"name": ("1", "Tea"), "price": ("1", [amount, "EUR"])})
+    tea = product_of({"id": "q9", "facts": facts, "popular": 1})
+    seen = insight(personal=False, candidates=(Candidate(tea, (Path(Via.POPULAR, 5.0, 5),)),))
+
+    assert shown == planned(seen).sections[0].cards[0].price
+    assert (words.price(tea) or "") == shown
 
 
 def test_silence_has_its_reasons() -> None:

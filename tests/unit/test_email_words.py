@@ -71,6 +71,17 @@ def test_a_german_reader_is_told_in_german_throughout() -> None:
     assert "you" not in text.lower().split()
 
 
+@pytest.mark.parametrize("locale", LANGUAGES)
+@pytest.mark.parametrize("support", [1, 2])
+@pytest.mark.parametrize("via", list(Via))
+def test_what_one_or_two_people_did_is_told_in_no_language(via: Via, support: int, locale: str) -> None:
+    text = render(
+        planned(insight(7, locale=locale, way=Path(via, 1.0, support, "p1", "Milk")), template="discover")
+    ).text
+
+    assert not {"people", "often", "popular", "oft", "wer", "menschen", "beliebt"} & set(text.casefold().split())
+
+
 def test_every_language_says_the_same_things() -> None:
     def shape(value: Any) -> Any:
         return {name: shape(each) for name, each in value.items()} if isinstance(value, dict) else type(value)

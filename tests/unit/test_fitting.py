@@ -9,9 +9,10 @@ import pytest
 
 from services.graph.fitting import LEAST_PEOPLE, Fit, cut_of, fit, is_better, search
 from services.graph.neighbours import derive
-from services.graph.signals import baskets, until
+from services.graph.signals import baskets, decayed_by_visits, until
 from shared.knowledge.insight import Parameters
 from shared.knowledge.port import PurchaseMatrix
+from shared.knowledge.recommend import VISITS, repetition_by_visits
 
 DAY = 86_400_000
 AT = 1_793_700_000_000
@@ -65,6 +66,17 @@ def test_a_shop_where_old_habits_hold_is_fitted_to_a_long_memory() -> None:
     assert fitted.parameters.fitted
     assert fitted.parameters.decay_days > Parameters().decay_days or fitted.parameters.quick_share == 0.0
     assert fitted.scores["top"][1] > fitted.scores["top"][0]
+
+
+def test_a_purchase_counts_by_how_often_its_person_came_since_in_the_fit_as_in_the_lists() -> None:
+    whole = shop(*SHAPES["a few weeks"])
+    faded = decayed_by_visits(whole, VISITS).toarray()
+    for user in range(len(whole.users)):
+        own = whole.user_index == user
+        visits = sorted(set(whole.times[own].tolist()))
+        for product in set(whole.product_index[own].tolist()):
+            times = sorted(whole.times[own & (whole.product_index == product)].tolist())
+            assert repetition_by_visits(times, visits) == pytest.approx(faded[user, product], rel=1e-5)
 
 
 def test_what_comes_after_a_moment_changes_nothing_that_was_derived_at_it() -> None:

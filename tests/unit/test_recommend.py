@@ -47,6 +47,16 @@ def test_what_is_bought_often_and_lately_comes_first() -> None:
     assert ["often", "once", "long-ago"] == ids(recommend(seen).buy_again)
 
 
+def test_who_seldom_comes_forgets_less_where_visits_count() -> None:
+    """Tea was bought at the visit before the last; cake twice, long ago in visits, though not in days."""
+    others = [bought(f"o{day}", day) for day in range(1, 60)]
+    seen = insight(bought=(bought("tea", 1), bought("cake", 60, 61), *others))
+    by_visits = replace(seen, parameters=Parameters(visit_share=9.0))
+
+    assert ["cake"] == ids(recommend(seen, 1).buy_again)
+    assert "cake" != ids(recommend(by_visits, 1).buy_again)[0]
+
+
 def test_ties_go_by_popularity_and_then_by_id() -> None:
     seen = insight(bought=(bought("b", 5), bought("a", 5), bought("c", 5, popularity=9)))
 
