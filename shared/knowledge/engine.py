@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from shared.errors import UnavailableError
 from shared.knowledge.near import Nearness
 
+Around = dict[tuple[str, str], list[dict[str, Any]]]  # a statement and the uid it began at → its rows
+
 
 class CutShortError(UnavailableError):
     """A statement took longer than it may."""
@@ -35,6 +37,14 @@ class Engine(Protocol):
 
         Raises:
             UnavailableError: it was not, or was wiped since; what it says is not what the ledger tells.
+        """
+
+    def around(self, names: Sequence[str], uids: Sequence[str], limit: int, within: float) -> Around:
+        """Run each of these statements (`from_*`, all from one kind of node) from each of these nodes, all together.
+
+        Raises:
+            CutShortError: they took longer than `within` seconds, or one of them did.
+            UnavailableError: the engine does not answer.
         """
 
     def near(self, shop: str, user_id: str) -> Nearness | None:

@@ -2,6 +2,19 @@
 MATCH (p:Product)
 RETURN offset(id(p)) AS place, p.id AS id;
 
+-- user_places: Where every user's node lies, and its id.
+MATCH (u:User)
+RETURN offset(id(u)) AS place, u.id AS id;
+
+-- interest_places: Where every interest's node lies, and its id.
+MATCH (i:Interest)
+RETURN offset(id(i)) AS place, i.id AS id;
+
+-- popular_places: Where the nodes of products lie that anybody bought lately, and how many did.
+MATCH (p:Product)
+WHERE p.popular > 0
+RETURN offset(id(p)) AS place, p.popular AS weight;
+
 -- beside_places: What is bought with what a user bought since a moment, by the nodes' places.
 MATCH (u:User {uid: $uid})-[e:PURCHASED]->(s:Product)-[b:BOUGHT_WITH]->(p:Product)
 WHERE e.times[-1] >= $since + b.support * 0

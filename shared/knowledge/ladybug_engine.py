@@ -6,20 +6,28 @@ import contextlib
 import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from shared.clock import monotonic
 from shared.errors import UnavailableError
 from shared.knowledge.bulk import arrow
 from shared.knowledge.dialect import creation
+from shared.knowledge.engine import Around
 from shared.knowledge.execution import USED_UP, execute, limited, stream
 from shared.knowledge.generation import DamagedError, Generation, sync
-from shared.knowledge.ladybug_near import LadybugNear, ProductIds
+from shared.knowledge.ladybug_around import around
+from shared.knowledge.ladybug_near import LadybugNear, NodeIds
 from shared.knowledge.statements import statements
 
 _CURRENT = "CURRENT"
+
+
+def _ids() -> Mapping[str, NodeIds]:
+    return {kind: NodeIds(kind) for kind in ("user", "product", "interest")}
 
 
 class LadybugEngine:
@@ -32,7 +40,7 @@ class LadybugEngine:
         self._in_transaction = threading.local()
         directory.mkdir(parents=True, exist_ok=True)
         self.current, self.reason = self._open()
-        self._product_ids = self.current, ProductIds()
+        self._ids = self.current, _ids()
 
     def run(
         self, name: str, parameters: Mapping[str, Any] | None = None, *, within: float | None = None
@@ -62,13 +70,26 @@ class LadybugEngine:
         writes = getattr(self._in_transaction, "writer", None) is not None
         return None if writes else LadybugNear(self, shop, user_id)
 
+    def around(self, names: Sequence[str], uids: Sequence[str], limit: int, within: float) -> Around:
+        """Return the edges around nodes, statement by statement, by the way over bare offsets."""
+        until, found = monotonic() + within, {}
+        with self._reader() as (reader, generation):
+            ids = self._ids_of(generation)
+            for name, uid in product(names, uids):
+                with limited(reader, until - monotonic()):
+                    found[name, uid] = around(reader, ids, name, uid, limit)
+        return found
+
     @contextlib.contextmanager
-    def lend(self) -> Iterator[tuple[Any, ProductIds]]:
+    def lend(self) -> Iterator[tuple[Any, NodeIds]]:
         """Lend a connection to the current generation for reading, with the ids of its products."""
         with self._reader() as (reader, generation):
-            if self._product_ids[0] is not generation:
-                self._product_ids = generation, ProductIds()
-            yield reader, self._product_ids[1]
+            yield reader, self._ids_of(generation)["product"]
+
+    def _ids_of(self, generation: Generation) -> Mapping[str, NodeIds]:
+        if self._ids[0] is not generation:
+            self._ids = generation, _ids()
+        return self._ids[1]
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

@@ -32,15 +32,16 @@ if TYPE_CHECKING:
 Numbers = NDArray[Any]
 
 
-class ProductIds:
-    """Products' ids by their nodes' offsets in one generation; grows when an unknown one is met. Thread-safe."""
+class NodeIds:
+    """Ids of a kind's nodes by their offsets in one generation; grows when an unknown one is met. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str) -> None:
+        self._places = f"{kind}_places"
         self._ids: dict[int, str] = {}
         self._growing = threading.Lock()
 
     def of(self, reader: Any, places: Sequence[int]) -> list[str]:
-        """Return the ids of products, each by its offset; a connection asks for those met for the first time."""
+        """Return the ids of nodes, each by its offset; a connection asks for those met for the first time."""
         if any(place not in self._ids for place in places):
             self._grow(reader)
         try:
@@ -50,14 +51,14 @@ class ProductIds:
 
     def _grow(self, reader: Any) -> None:
         with self._growing:
-            found = _columns(reader, "product_places", {})
+            found = arrays(reader, statements()[self._places], {})
             self._ids = dict(zip(found["place"].tolist(), found["id"].tolist(), strict=True))
 
 
 class Readers(Protocol):
     """Lends connections to the current generation, each with the ids of its products."""
 
-    def lend(self) -> AbstractContextManager[tuple[Any, ProductIds]]:
+    def lend(self) -> AbstractContextManager[tuple[Any, NodeIds]]:
         """Lend one for reading."""
 
 
@@ -75,20 +76,20 @@ class LadybugNear:
         since = min(one.times[-1] for one in sources)
         strengths = {one.product.product_id: strength(one, at, fade) for one in sources}
         with self._readers.lend() as (reader, ids):
-            edges = _columns(reader, "beside_places", self._start | {"since": since})
+            edges = arrays(reader, statements()["beside_places"], self._start | {"since": since})
             return list(_beside(edges, strengths, lambda places: ids.of(reader, places), owned))
 
     def taste(self, user_id: str) -> list[Row]:
         """Return what the most similar users bought and the user did not."""
         del user_id  # this is of one user
         with self._readers.lend() as (reader, ids):
-            edges = _columns(reader, "taste_places", self._start)
-            mine = _columns(reader, "kept_places", self._start)["place"]
+            edges = arrays(reader, statements()["taste_places"], self._start)
+            mine = arrays(reader, statements()["kept_places"], self._start)["place"]
             new = ~np.isin(edges["place"], mine)
             places, at = np.unique(edges["place"][new], return_inverse=True)
             weights = np.bincount(at, np.rint(edges["score"][new] * LIKENESS), len(places))
             counts = np.bincount(at, minlength=len(places))
-            best = _heaviest(weights, TASTE)
+            best = heaviest(weights, TASTE)
             ranked = _ranked(weights[best], ids.of(reader, places[best].tolist()), counts[best].tolist())
         return [{"id": id, "weight": -weight / LIKENESS, "support": count} for weight, id, count in ranked[:TASTE]]
 
@@ -106,7 +107,7 @@ def _beside(
     scores = edges["score"][asked] * factors[asked]
     places, groups = np.unique(edges["place"][asked], return_inverse=True)
     weights = np.bincount(groups, np.rint(scores * WEIGHT), len(places))
-    best = _heaviest(weights, BESIDE + len(owned))
+    best = heaviest(weights, BESIDE + len(owned))
     ranked = _ranked(weights[best], named(places[best].tolist()), best.tolist())
     order = np.argsort(groups, kind="stable")
     bounds = np.searchsorted(groups[order], np.arange(len(places) + 1)).tolist()
@@ -122,7 +123,7 @@ def _beside(
         }
 
 
-def _heaviest(weights: Numbers, most: int) -> Numbers:
+def heaviest(weights: Numbers, most: int) -> Numbers:
     """Return where the largest weights stand, those that equal the last of them too."""
     if len(weights) <= most:
         return np.arange(len(weights))
@@ -134,6 +135,7 @@ def _ranked(weights: Numbers, ids: Sequence[str], others: Sequence[int]) -> list
     return sorted(zip((-weights).tolist(), ids, others, strict=True))
 
 
-def _columns(reader: Any, name: str, parameters: Mapping[str, Any]) -> dict[str, Numbers]:
-    table = columns(reader, statements()[name], parameters)
+def arrays(reader: Any, text: str, parameters: Mapping[str, Any]) -> dict[str, Numbers]:
+    """Run a statement and return its columns as arrays."""
+    table = columns(reader, text, parameters)
     return {column: table[column].to_numpy() for column in table.column_names}

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
 
 from shared.errors import InvalidInputError
+from shared.knowledge.engine import Around
 from shared.knowledge.insight import Edge, Neighbourhood, Node
 from shared.knowledge.patience import Patience
 from shared.knowledge.reading_facts import product_of
 from shared.knowledge.rows import uid
 
 DEEPEST, MOST = 3, 300
-_WIDEST = 12  # nodes of a level that are gone on from
+WIDEST = 12  # nodes of a level that are gone on from
+Key = tuple[str, str]  # a node's kind and id
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +53,21 @@ EDGE_KINDS = frozenset(step.edge for steps in STEPS.values() for step in steps)
 
 @dataclass(slots=True)
 class _Drawing:
+    shop: str
     limit: int
-    nodes: dict[str, Node] = field(default_factory=dict)
+    nodes: dict[Key, Node] = field(default_factory=dict)
     edges: dict[tuple[str, str, str], Edge] = field(default_factory=dict)
     truncated: bool = False
 
-    def take(self, step: Step, row: dict[str, Any], depth: int, room: int) -> None:
+    def take(self, near: Key, step: Step, row: dict[str, Any], depth: int, room: int) -> None:
         """Add an edge and the node at its far end, if there is room for it."""
-        if row["far"] not in self.nodes:
+        far = (step.far, row["id"])
+        if far not in self.nodes:
             if len(self.nodes) >= room:
                 self.truncated = True
                 return
-            self.nodes[row["far"]] = Node(row["far"], step.far, row["id"], name_of(step.far, row), depth)
-        source, target = (row["far"], row["near"]) if step.back else (row["near"], row["far"])
+            self.nodes[far] = Node(uid(step.far, self.shop, row["id"]), *far, "", depth)
+        source, target = (self.nodes[at].uid for at in ((far, near) if step.back else (near, far)))
         self.edges.setdefault((source, target, step.edge), Edge(source, target, step.edge, float(row["weight"])))
 
 
@@ -77,8 +81,8 @@ def draw(
     """
     check(root[0], depth, kinds, limit)
     kind, id, name = root
-    start = uid(kind, shop, id)
-    drawing = _Drawing(limit, {start: Node(start, kind, id, name, 0)})
+    start = (kind, id)
+    drawing = _Drawing(shop, limit, {start: Node(uid(kind, shop, id), kind, id, name, 0)})
     frontier = [start]
     for level in range(1, depth + 1):
         if not frontier:
@@ -88,9 +92,8 @@ def draw(
         room = before + (limit - before) // (depth - level + 1)
         _walk(patience, drawing, frontier, kinds, level, room)
         frontier = list(drawing.nodes)[before:]
-    return Neighbourhood(
-        tuple(drawing.nodes.values()), tuple(drawing.edges.values()), drawing.truncated, patience.partial
-    )
+    nodes = named(patience, shop, list(drawing.nodes.values()))
+    return Neighbourhood(nodes, tuple(drawing.edges.values()), drawing.truncated, patience.partial)
 
 
 def check(kind: str, depth: int, kinds: Sequence[str], limit: int) -> None:
@@ -109,29 +112,41 @@ def check_kinds(kinds: Sequence[str]) -> None:
 
 
 def _walk(
-    patience: Patience, drawing: _Drawing, frontier: Sequence[str], kinds: Sequence[str], level: int, room: int
+    patience: Patience, drawing: _Drawing, frontier: Sequence[Key], kinds: Sequence[str], level: int, room: int
 ) -> None:
-    # From one node at a time: an engine that is given a list of them may scan every edge of the kind.
-    bound = 2 * max(1, drawing.limit // min(len(frontier), _WIDEST))
+    bound = 2 * max(1, drawing.limit // min(len(frontier), WIDEST))
     found = []
-    for near in frontier[:_WIDEST]:
-        for step in STEPS[drawing.nodes[near].kind]:
-            if not kinds or step.edge in kinds:
-                rows = patience.ask(step.statement, {"uid": near, "limit": bound + 1})
-                drawing.truncated |= len(rows) > bound
-                found.append([(step, {**row, "near": near}) for row in rows[:bound]])
-    drawing.truncated |= len(frontier) > _WIDEST
-    for step, row in _in_turn(found):
-        drawing.take(step, row, level, room)
+    for near, step, rows in edges_around(patience, drawing.shop, frontier[:WIDEST], kinds, bound + 1):
+        drawing.truncated |= len(rows) > bound
+        found.append([(near, step, row) for row in rows[:bound]])
+    drawing.truncated |= len(frontier) > WIDEST
+    # Edge kinds take turns, so that many purchases do not crowd out the interests.
+    for near, step, row in (one for turn in zip_longest(*found) for one in turn if one is not None):
+        drawing.take(near, step, row, level, room)
 
 
-def _in_turn(found: Sequence[Sequence[tuple[Step, dict[str, Any]]]]) -> Iterator[tuple[Step, dict[str, Any]]]:
-    """Let edge kinds take turns, so that many purchases do not crowd out the interests."""
-    return (one for turn in zip_longest(*found) for one in turn if one is not None)
+def edges_around(
+    patience: Patience, shop: str, nodes: Sequence[Key], kinds: Sequence[str], limit: int
+) -> Iterator[tuple[Key, Step, list[dict[str, Any]]]]:
+    """Yield the edges around nodes, node by node and step by step: rows of `id` and `weight`, at most `limit` each."""
+    uids = {at: uid(at[0], shop, at[1]) for at in nodes}
+    steps = {kind: [step for step in STEPS[kind] if not kinds or step.edge in kinds] for kind, _ in nodes}
+    found: Around = {}
+    for kind, some in steps.items():
+        found |= patience.around([step.statement for step in some], [uids[at] for at in nodes if at[0] == kind], limit)
+    for at in nodes:
+        for step in steps[at[0]]:
+            if (step.statement, uids[at]) in found:
+                yield at, step, found[step.statement, uids[at]]
 
 
-def name_of(kind: str, row: dict[str, Any]) -> str:
-    """Return what a node is called, from a row about it."""
-    if kind != "product":
-        return str(row["name"] or row["id"])
-    return product_of({"id": row["id"], "facts": row["name"], "popular": 0}).title
+def named(patience: Patience, shop: str, nodes: Sequence[Node]) -> tuple[Node, ...]:
+    """Return nodes with what they are called: by their ids, where there was no time to ask."""
+    asked: dict[str, list[str]] = {kind: [node.uid for node in nodes if node.kind == kind] for kind in STEPS}
+    names: dict[str, str] = {}
+    if asked["product"]:
+        for row in patience.ask("the_products", {"uids": asked["product"]}):
+            names[uid("product", shop, row["id"])] = product_of(row).title
+    if asked["interest"]:
+        names |= {row["uid"]: row["name"] for row in patience.ask("read_interest", {"uids": asked["interest"]})}
+    return tuple(replace(node, name=node.name or names.get(node.uid) or node.id) for node in nodes)

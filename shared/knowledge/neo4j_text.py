@@ -19,6 +19,7 @@ _CREATES_EDGE = re.compile(r"CREATE \(a\)-\[:(?P<type>\w+)(?: \{(?P<properties>.
 _FINDS_EDGES = re.compile(
     r"MATCH \(a:\w+ \{uid: row\.source\}\)-\[e:(?P<type>\w+)\]->\(b:\w+\)\nWHERE b\.uid IN row\.targets\n"
 )
+_RETURNS = re.compile(r"^RETURN (?=b\.id AS id, )", re.MULTILINE)
 _BY_LABEL = {table.label: table for table in DERIVED.values()}
 
 
@@ -40,6 +41,21 @@ def creation_of(label: str, generation: int) -> str:
         + _edge(label, properties, generation),
         generation,
     )
+
+
+@lru_cache(maxsize=256)
+def around_of(names: tuple[str, ...], generation: int) -> str:
+    """Return what runs statements from each of `$uids` in one go; its rows say the statement's `name`, and `near`.
+
+    The statements begin at one kind of node, `MATCH (a:… {uid: $uid})` in their first line.
+    """
+    firsts, rests = zip(*(statements()[name].split("\n", 1) for name in names), strict=True)
+    (start,) = {line.replace("$uid", "near") for line in firsts}
+    each = "\nUNION ALL\n".join(
+        _RETURNS.sub(rf"RETURN '{name}' AS name, ", rest) for name, rest in zip(names, rests, strict=True)
+    )
+    text = f"UNWIND $uids AS near\n{start}\nCALL (a) {{\n{each}\n}}\nRETURN name, near, id, weight"
+    return _in(text, generation)
 
 
 def schema(generation: int) -> Iterator[str]:

@@ -124,78 +124,67 @@ ORDER BY score DESC, id LIMIT $limit;
 
 -- from_user_purchased: PURCHASED edges around one user.
 MATCH (a:User {uid: $uid})
-WITH a
 MATCH (a)-[e:PURCHASED]->(b:Product)
-RETURN b.uid AS far, b.id AS id, b.facts AS name, coalesce(size(e.times), 0) AS weight
+RETURN b.id AS id, coalesce(size(e.times), 0) AS weight
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- from_user_similar_to: SIMILAR_TO edges around one user.
 MATCH (a:User {uid: $uid})
-WITH a
 MATCH (a)-[e:SIMILAR_TO]->(b:User)
-RETURN b.uid AS far, b.id AS id, b.id AS name, e.score AS weight
+RETURN b.id AS id, e.score AS weight
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- from_user_interested_in: INTERESTED_IN edges around one user.
 MATCH (a:User {uid: $uid})
-WITH a
 MATCH (a)-[e:INTERESTED_IN]->(b:Interest)
-RETURN b.uid AS far, b.id AS id, b.name AS name, e.stated + e.observed AS weight
+RETURN b.id AS id, e.stated + e.observed AS weight
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- from_user_reacted_to: REACTED_TO edges around one user.
 MATCH (a:User {uid: $uid})
-WITH a
 MATCH (a)-[e:REACTED_TO]->(b:Product)
-RETURN b.uid AS far, b.id AS id, b.facts AS name, e.views AS weight
+RETURN b.id AS id, e.views AS weight
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- from_product_bought_with: BOUGHT_WITH edges around one product.
 MATCH (a:Product {uid: $uid})
-WITH a
 MATCH (a)-[e:BOUGHT_WITH]->(b:Product)
 WHERE e.score > 0
-RETURN b.uid AS far, b.id AS id, b.facts AS name, e.score AS weight
+RETURN b.id AS id, e.score AS weight
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- from_product_about: ABOUT edges around one product.
 MATCH (a:Product {uid: $uid})
-WITH a
 MATCH (a)-[e:ABOUT]->(b:Interest)
-RETURN b.uid AS far, b.id AS id, b.name AS name, 1 AS weight
-ORDER BY id LIMIT $limit;
+RETURN b.id AS id, 1 AS weight
+ORDER BY weight DESC, id LIMIT $limit;
 
 -- from_product_purchased: PURCHASED edges around one product.
 MATCH (a:Product {uid: $uid})
-WITH a
 MATCH (a)<-[e:PURCHASED]-(b:User)
-RETURN b.uid AS far, b.id AS id, b.id AS name, coalesce(size(e.times), 0) AS weight
+RETURN b.id AS id, coalesce(size(e.times), 0) AS weight
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- from_interest_popular_in: POPULAR_IN edges around one interest.
 MATCH (a:Interest {uid: $uid})
-WITH a
 MATCH (a)-[e:POPULAR_IN]->(b:Product)
-RETURN b.uid AS far, b.id AS id, b.facts AS name, e.buyers AS weight
+RETURN b.id AS id, e.buyers AS weight
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- from_interest_about: ABOUT edges around one interest.
 MATCH (a:Interest {uid: $uid})
-WITH a
 MATCH (a)<-[e:ABOUT]-(b:Product)
-RETURN b.uid AS far, b.id AS id, b.facts AS name, b.popular AS weight
+RETURN b.id AS id, b.popular AS weight
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- from_interest_within: WITHIN edges around one interest.
 MATCH (a:Interest {uid: $uid})
-WITH a
 MATCH (a)-[e:WITHIN]->(b:Interest)
-RETURN b.uid AS far, b.id AS id, b.name AS name, 1 AS weight
-ORDER BY id LIMIT $limit;
+RETURN b.id AS id, 1 AS weight
+ORDER BY weight DESC, id LIMIT $limit;
 
 -- from_interest_interested_in: INTERESTED_IN edges around one interest.
 MATCH (a:Interest {uid: $uid})
-WITH a
 MATCH (a)<-[e:INTERESTED_IN]-(b:User)
-RETURN b.uid AS far, b.id AS id, b.id AS name, e.stated + e.observed AS weight
+RETURN b.id AS id, e.stated + e.observed AS weight
 ORDER BY weight DESC, id LIMIT $limit;

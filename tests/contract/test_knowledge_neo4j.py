@@ -14,7 +14,7 @@ from servers.neo4j import PASSWORD
 
 from shared.bus.port import Position
 from shared.contracts.events import Kind
-from shared.errors import ConflictError, TransientError, UnavailableError, UsageError
+from shared.errors import ConflictError, TransientError, UnavailableError
 from shared.history.port import Entry
 from shared.knowledge.neo4j import Neo4jKnowledge
 from shared.knowledge.neo4j_driver import ContendedError
@@ -267,29 +267,6 @@ def test_what_was_committed_outlives_a_kill_in_mid_write_and_a_hung_server_is_un
     assert time.monotonic() - began < 15
     server.send(signal.SIGCONT)
     knowledge.close()
-
-
-def test_opening_connects_to_nothing_and_no_error_tells_the_password():
-    knowledge = Neo4jKnowledge("bolt://neo4j:very-secret@127.0.0.1:1")
-    with pytest.raises(UnavailableError) as refused:
-        knowledge.watermarks()
-    assert "secret" not in str(refused.value)
-    knowledge.close()
-    with pytest.raises(UnavailableError, match="closed"):
-        knowledge.watermarks()
-
-
-def test_a_wrong_password_is_unavailable(neo4j_url):
-    knowledge = Neo4jKnowledge(neo4j_url.replace(PASSWORD, "not-it"))
-    with pytest.raises(UnavailableError, match="Unauthorized") as refused:
-        knowledge.watermarks()
-    assert "not-it" not in str(refused.value)
-    knowledge.close()
-
-
-def test_a_url_without_a_host_is_refused():
-    with pytest.raises(UsageError):
-        Neo4jKnowledge("bolt:")
 
 
 @pytest.mark.parametrize("kind", ["user", "product", "interest", "shop", "watermark"])

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 
 import pytest
 from contract.graphs_ground import counted_as_filled
+from contract.reads_ground import DERIVED, EVENTS, REFRESHED, bought, entry, told
 from contract.walking_ground import leads_to
 
 from shared.bus.port import Position
 from shared.contracts.events import Kind
-from shared.errors import InvalidInputError
-from shared.history.port import Entry
 from shared.knowledge.hindsight import Hindsight
 from shared.knowledge.insight import Parameters, Path, Via
 from shared.knowledge.ladybug import LadybugKnowledge
@@ -20,65 +18,10 @@ from shared.knowledge.port import Derived
 from shared.knowledge.projection import fold
 from shared.knowledge.recommend import recommend
 
-REFRESHED = 9_000
-DAIRY = ["Grocery", "Dairy"]
-
-
-def entry(kind: Kind, id: str, /, *, shop: str = "s", moment: int = 1_000, **data) -> Entry:
-    position = Position("log", "commerce.purchases.v1", 0, 0)
-    text = json.dumps({"user_id": "ann"} | data).encode()
-    return Entry(shop, kind, id, "", position, "ann", None, moment, "", text)
-
-
-def bought(id: str, user: str, *products: str, moment: int, shop: str = "s", quantity: str = "2") -> Entry:
-    lines = [
-        {"product_id": one, "quantity": quantity, "unit_price": "1.5", "name": one.title(), "categories": DAIRY}
-        for one in products
-    ]
-    return entry(Kind.PURCHASE, id, shop=shop, moment=moment, user_id=user, currency="EUR", lines=lines)
-
-
-EVENTS = [
-    bought("p1", "ann", "milk", "bread", moment=1_000),
-    bought("p2", "ann", "milk", moment=3_000),
-    bought("p3", "bob", "milk", "bread", "cheese", moment=2_000),
-    bought("p4", "bob", "wine", moment=5_000),
-    bought("q1", "ann", "hammer", moment=7_000, shop="other"),
-    entry(Kind.REFUND, "r1", currency="EUR", lines=[{"product_id": "milk", "quantity": "1", "amount": "1.5"}]),
-    entry(Kind.REFUND, "r2", currency="EUR", lines=[{"product_id": "gin", "quantity": "1"}]),
-    entry(Kind.INTEREST, "i1", moment=1_500, kind="stated", name="Hiking boots", score="0.8"),
-    entry(Kind.INTEREST, "i2", moment=4_000, kind="stated", name="Tents", score="0.5"),
-    entry(Kind.INTEREST, "i3", moment=1_600, kind="viewed", product_id="cheese", score="1"),
-    entry(Kind.INTEREST, "i4", moment=4_500, kind="dismissed", product_id="wine", score="1"),
-    entry(
-        Kind.PRODUCT, "c1", product_id="tent", name="Tent", categories=["Sport", "Camping"], availability="out_of_stock"
-    ),
-    entry(Kind.USER, "u1", traits={"household": 3}, locale="de", consent={"marketing": True}),
-]
-DERIVED = Derived(
-    bought_with=[
-        *[(source, "cheese", 0.5, 2) for source in ("milk", "bread")],
-        *[(source, "wine", score, 1) for source, score in (("milk", -0.2), ("bread", 0.4))],
-        ("milk", "gin", 0.9, 1),
-        ("milk", "bread", 0.7, 2),
-    ],
-    similar_to=[("ann", "bob", 0.9, 2), ("bob", "ann", 0.9, 2)],
-    popular=[("milk", 2), ("bread", 2), ("cheese", 1), ("wine", 1)],
-    popular_in=[("category:sport/camping", "tent", 1), ("category:grocery", "milk", 2), ("tag:tents", "tent", 1)],
-    parameters=Parameters(decay_days=90.0, fitted=True),
-    at=REFRESHED,
-    products=[("milk", 2, 0.5, 1.5), ("bread", 2, 0.25, 1.0), ("cheese", 1, 0.125, 1.0)],
-    fit={"people": 7},
-)
-
 
 @pytest.fixture
 def knowledge(open_engine):
-    opened = open_engine()
-    opened.apply(fold(EVENTS), [Position("log", "commerce.purchases.v1", 0, 0)])
-    opened.refresh("s", DERIVED)
-    opened.match("s", [("tag:hiking boots", "category:sport/camping", 0.75)])
-    return opened
+    return told(open_engine())
 
 
 def about(weight: float):
@@ -301,39 +244,6 @@ def test_similar_products_come_strongest_first_without_what_repels(knowledge):
         ("bread", 0.7, ("Grocery", "Dairy")),
     ]
     assert knowledge.similar_products("s", "wine").neighbours == ()
-
-
-def test_a_neighbourhood_joins_nodes_that_are_all_there(knowledge):
-    drawn = knowledge.neighbourhood("s", "user", "ann", depth=3, limit=300)
-    uids = {node.uid for node in drawn.nodes}
-    assert {edge.source for edge in drawn.edges} | {edge.target for edge in drawn.edges} == uids
-    assert {(node.kind, node.id) for node in drawn.nodes} >= {
-        ("user", "bob"),
-        ("product", "wine"),
-        ("interest", "tag:tents"),
-    }
-    assert (drawn.nodes[0].id, drawn.nodes[0].depth, drawn.truncated) == ("ann", 0, False)
-
-
-def test_a_neighbourhood_that_a_bound_cut_says_so(knowledge):
-    drawn = knowledge.neighbourhood("s", "user", "ann", depth=2, limit=4)
-    assert (len(drawn.nodes) <= 4, drawn.truncated) == (True, True)
-
-
-def test_a_neighbourhood_keeps_only_the_edges_asked_for(knowledge):
-    drawn = knowledge.neighbourhood("s", "product", "milk", depth=1, kinds=["PURCHASED"])
-    assert {edge.kind for edge in drawn.edges} == {"PURCHASED"}
-    assert sorted(node.id for node in drawn.nodes) == ["ann", "bob", "milk"]
-
-
-def test_a_neighbourhood_of_what_is_unknown_is_none(knowledge):
-    assert [knowledge.neighbourhood("s", kind, "x") for kind in ("user", "product", "interest")] == [None] * 3
-
-
-@pytest.mark.parametrize("wrong", [{"depth": 4}, {"depth": 0}, {"limit": 301}, {"kinds": ["KNOWS"]}])
-def test_a_neighbourhood_out_of_bounds_is_refused(knowledge, wrong):
-    with pytest.raises(InvalidInputError):
-        knowledge.neighbourhood("s", "user", "ann", **wrong)
 
 
 def test_users_are_paged_in_order(knowledge):

@@ -17,10 +17,10 @@ def leads_to(knowledge, user: str, path: Path) -> set[str]:
             starts = [uid("product", "s", source) for source in sources]
             rows = [row for start in starts for row in run("from_product_bought_with", steps | {"uid": start})]
         case Via.SIMILAR_USER:
-            people = [row["far"] for row in run("from_user_similar_to", steps)]
+            people = [uid("user", "s", row["id"]) for row in run("from_user_similar_to", steps)]
             rows = [row for one in people for row in run("from_user_purchased", steps | {"uid": one})]
         case Via.INTEREST:
-            own = {row["id"]: row["far"] for row in run("from_user_interested_in", steps)}
+            own = {row["id"]: uid("interest", "s", row["id"]) for row in run("from_user_interested_in", steps)}
             meant = [uid("interest", "s", row["category"]) for row in run("matches_of", steps)]
             starts = [own[path.source_id], *meant]
             rows = [row for start in starts for row in run("from_interest_popular_in", steps | {"uid": start})]

@@ -22,11 +22,9 @@ from services.visionboard.addresses import Rules
 from services.visionboard.fetch import Fetcher
 from services.visionboard.handlers import BoardPorts, compose, handle
 from services.visionboard.pictures import CachedPictures
-from services.visionboard.schema import FILE, schema
-from services.visionboard.wiring import rules
+from services.visionboard.schema import schema
 from shared.bus.sqlite import SqliteBus
 from shared.clock import FixedClock
-from shared.config import Settings
 from shared.contracts.codec import Envelope, decode
 from shared.contracts.requests import BoardRequested, ReplyStatus
 from shared.contracts.topics import BOARDS, REPLIES
@@ -290,12 +288,3 @@ def test_a_board_made_again_after_an_erasure_has_no_picture_of_before(ports):
     ports.documents.delete("boards", "demo", "b1")  # as an erasure does, whose worker then was killed
     compose(asked().data, "demo", "c1", ports)
     assert ports.objects.get(event.data.pictures["board@2x.png"]) is None
-
-
-def test_the_settings_name_the_hosts_that_tests_may_reach():
-    assert rules(Settings(images_hosts_allowed="127.0.0.1:8001, [::1]:9")).hosts == {("127.0.0.1", 8001), ("::1", 9)}
-    assert rules(Settings()) == Rules()
-
-
-def test_the_published_schema_is_the_one_in_the_code():
-    assert (Path(__file__).parents[2] / FILE).read_text(encoding="utf-8") == schema()
