@@ -25,6 +25,7 @@ from shared.metrics import CONSUMER_LAG, LAST_EVENT, RETRIES
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 _HANDOVER_SECONDS = 8.0  # so long a rebalance or a stop waits for the batch in hand
+_LEAVING_SECONDS = 8.0
 _BEAT_SECONDS = 0.1
 _WATCH_SECONDS = 2.0
 _SILENT_SECONDS = 15.0  # after so long without an answer from the broker the worker is not ready
@@ -88,7 +89,21 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._app.stop()
+        await self._leave()
+
+    async def _leave(self) -> None:
+        """Leave the group; if that takes too long, the broker will miss us by itself.
+
+        Without its broker the consumer's thread may die while it closes, and Faust would wait for it for ever.
+        """
+        leaving = asyncio.ensure_future(self._app.stop())
+        done, _ = await asyncio.wait({leaving}, timeout=_LEAVING_SECONDS)
+        if done:
+            leaving.result()
+            return
+        _log.warning("worker.left-without-a-word", group=self._group)
+        leaving.cancel()
+        await asyncio.wait({leaving}, timeout=1)
 
     def unready(self) -> str | None:
         """Return what keeps the worker from its work, or none."""
