@@ -2,7 +2,8 @@
 
 Capacity first (as many clients as a gateway has places for, each asking again at once), then ten times as many requests
 a second as that, whatever becomes of them. `alone` is the gateway under gunicorn on real servers, which `--stop` pauses
-in turn at half of capacity. The requests: 40 % profiles, 35 % recommendations, 20 % interests told, 5 % admin.
+in turn at half of capacity. The requests: 40 % profiles, 35 % recommendations, 20 % interests told, 5 % admin; a key's
+own limits are off, unless `--limits` is given. `control`: what the same client meanwhile has of a trivial listener.
 """
 
 from __future__ import annotations
@@ -18,8 +19,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ from typing import Any
 
 from emails import entry_of
 from load_client import Client
+from load_figures import CONTROL, MIX, Told, summed
 
 from services.embedded.demo import purchases
 from services.graph.similarity import Refresher
@@ -34,13 +35,13 @@ from shared.auth import create_key
 from shared.clock import SystemClock
 from shared.config import Settings
 from shared.engines import open_engines
-from shared.knowledge.projection import fold
+from shared.knowledge.projection import complete, fold
+from shared.web import hearing, server
 
 ROOT = Path(__file__).parents[1]
 TIMES = 10
-CLIENTS = 8  # of a process: six requests in work and two that wait; with more, the first is refused now and then
-MIX = (("profile", 40), ("recommend", 35), ("write", 20), ("admin", 5))
-REFUSED = {429, 503}
+CONTROLS = 50  # a second
+WAITING = 2  # clients of a process beside those in work; with more, the first is refused now and then
 
 
 @dataclass
@@ -51,6 +52,7 @@ class Target:
     clients: int
     key: str
     users: list[str]
+    control: int = 0  # the port of a listener that answers at once
     pids: dict[str, int] = field(default_factory=dict)
 
     def request(self, kind: str) -> bytes:
@@ -70,19 +72,27 @@ class Target:
         return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
+def kind() -> str:
+    """Return what is asked next."""
+    return random.choices([name for name, _ in MIX], [share for _, share in MIX])[0]  # noqa: S311 (no secret)
+
+
 class Load:
     """What was asked in a phase, and what came of it."""
 
     def __init__(self, target: Target) -> None:
-        self.target, self.idle = target, []
-        self.told: list[tuple[str, int, bool, float, float]] = []
+        self.target = target
+        self.idle: dict[int, list[Client]] = {target.port: [], target.control: []}
+        self.told: list[Told] = []
 
     async def ask(self, kind: str) -> None:
         """Ask once, and note what comes of it."""
-        client = self.idle.pop() if self.idle else None
+        port = self.target.control if kind == CONTROL else self.target.port
+        idle = self.idle[port]
+        client = idle.pop() if idle else None
         if client is None or not client.open:
             try:
-                _, client = await asyncio.get_running_loop().create_connection(Client, "127.0.0.1", self.target.port)
+                _, client = await asyncio.get_running_loop().create_connection(Client, "127.0.0.1", port)
             except OSError:
                 self.told.append((kind, 0, False, 0.0, time.monotonic()))
                 return
@@ -93,7 +103,7 @@ class Load:
         now = time.monotonic()
         self.told.append((kind, status, degraded, now - begun, now))
         if client.open:
-            self.idle.append(client)
+            idle.append(client)
         else:
             client.transport.close()
 
@@ -107,7 +117,7 @@ class Load:
 
         await asyncio.gather(*(one() for _ in range(clients)))
 
-    async def by_rate(self, rate: float, seconds: float) -> None:
+    async def by_rate(self, rate: float, seconds: float, kind: Callable[[], str] = kind) -> None:
         """Ask so many times a second, whatever becomes of it."""
         begun, asked, asking = time.monotonic(), 0, set()
         while (now := time.monotonic()) < begun + seconds:
@@ -120,42 +130,12 @@ class Load:
         await asyncio.wait(asking, timeout=30) if asking else None
 
 
-def kind() -> str:
-    """Return what is asked next."""
-    return random.choices([name for name, _ in MIX], [share for _, share in MIX])[0]  # noqa: S311 (no secret)
-
-
-def at(seconds: list[float], share: float) -> float:
-    """Return a percentile in milliseconds."""
-    return round(sorted(seconds)[min(len(seconds) - 1, int(len(seconds) * share))] * 1000, 1) if seconds else 0.0
-
-
-def summed(told: list[tuple[str, int, bool, float, float]], seconds: float) -> dict[str, Any]:
-    """Return a phase's figures."""
-    good = [one for one in told if 200 <= one[1] < 300]
-    refused = [one[3] for one in told if one[1] in REFUSED]
-    by_kind = {
-        name: f"{sum(1 for one in good if one[0] == name)} of {sum(1 for one in told if one[0] == name)}"
-        for name, _ in MIX
-    }
-    return {
-        "asked_per_s": round(len(told) / seconds, 1),
-        "good_per_s": round(len(good) / seconds, 1),
-        "p50_ms": at([one[3] for one in good], 0.5),
-        "p99_ms": at([one[3] for one in good], 0.99),
-        "refused": len(refused),
-        "refused_p99_ms": at(refused, 0.99),
-        "degraded": sum(one[2] for one in good),
-        "statuses": dict(sorted(Counter(one[1] for one in told).items())),
-        "answered": by_kind,
-    }
-
-
 async def phase(name: str, target: Target, seconds: float, *, clients: int = 0, rate: float = 0) -> dict[str, Any]:
     """Run a phase and print its figures."""
     load = Load(target)
-    await (load.by_clients(clients, seconds) if clients else load.by_rate(rate, seconds))
-    for client in load.idle:
+    asking = load.by_clients(clients, seconds) if clients else load.by_rate(rate, seconds)
+    await asyncio.gather(asking, load.by_rate(CONTROLS, seconds, lambda: CONTROL))
+    for client in (one for idle in load.idle.values() for one in idle):
         client.transport.close()
     found = summed(load.told, seconds)
     print(json.dumps({"phase": name, **found}), flush=True)
@@ -193,7 +173,7 @@ def filled(settings: Settings) -> tuple[str, list[str]]:
     try:
         entries = [entry_of(purchase) for purchase in purchases(30)]
         engines.history.record(entries)
-        engines.knowledge.apply(fold(entries), [])
+        engines.knowledge.load(complete(fold(entries)), [])
         Refresher(engines.knowledge, SystemClock(), 0).refresh("demo")
         key, _ = create_key(engines.history, "demo", ["admin"], "test", SystemClock())
         return key, list(engines.knowledge.users("demo", limit=100))
@@ -231,23 +211,40 @@ def until_ready(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 COMMON = {"signing_key": "k" * 40, "log_level": "warning", "log_format": "json"}
+UNLIMITED = {f"limit_{each}": "" for each in ("read", "write", "make", "admin")}
 
 
 @contextmanager
-def embedded() -> Iterator[Target]:
+def controlled() -> Iterator[int]:
+    """Run the trivial listener; return its port."""
+    from servers.process import free_port
+
+    port = free_port()
+    command = [sys.executable, str(ROOT / "bench/load_control.py"), str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            process.stdout.readline()
+            yield port
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def embedded(common: dict[str, str]) -> Iterator[Target]:
     """All five services in one process, on files."""
     from servers.process import free_port
 
     with tempfile.TemporaryDirectory() as directory:
         port = free_port()
         key, users = filled(Settings(data=Path(directory), signing_key="k" * 40))
-        given = {**COMMON, "data": directory, "port": str(port)}
+        given = {**common, "data": directory, "port": str(port)}
         with served(["services", "serve"], given, port):
-            yield Target(port, CLIENTS, key, users)
+            yield Target(port, (Settings().web_working or server.WORKING) + WAITING, key, users)
 
 
 @contextmanager
-def alone() -> Iterator[Target]:
+def alone(common: dict[str, str]) -> Iterator[Target]:
     """The gateway under gunicorn, in two processes, on real servers."""
     from servers.catalogue import SERVERS
     from servers.process import free_port
@@ -255,12 +252,12 @@ def alone() -> Iterator[Target]:
     variables = {"kafka": "bus", "neo4j": "knowledge", "mongodb": "history", "redis": "counters", "s3": "objects"}
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        given, pids = dict(COMMON), {}
+        given, pids = dict(common), {}
         for name, variable in variables.items():
             (home / name).mkdir()
-            server = SERVERS[name].start(home / name)
-            stack.callback(server.stop)
-            given[f"{variable}_url"], pids[name] = server.url, server.pid
+            one = SERVERS[name].start(home / name)
+            stack.callback(one.stop)
+            given[f"{variable}_url"], pids[name] = one.url, one.pid
         settings = Settings(**given)
         environment = os.environ | {f"TASTEGRAPH_{name.upper()}": text for name, text in given.items()}
         subprocess.run([sys.executable, "-m", "services", "topics", "apply"], cwd=ROOT, env=environment, check=True)
@@ -268,7 +265,7 @@ def alone() -> Iterator[Target]:
         port, operations = free_port(), free_port()
         given |= {"port": str(port), "operations_port": str(operations)}
         with served(["services.gateway"], given, operations):
-            yield Target(port, 2 * CLIENTS, key, users, pids)
+            yield Target(port, 2 * ((Settings().web_working or hearing.WORKING) + WAITING), key, users, pids=pids)
 
 
 def main() -> None:
@@ -277,9 +274,12 @@ def main() -> None:
     parser.add_argument("runtime", choices=["embedded", "alone"])
     parser.add_argument("seconds", type=float, nargs="?", default=60)
     parser.add_argument("--stop", default="")
+    parser.add_argument("--limits", action="store_true")
     asked = parser.parse_args()
     sys.path.insert(0, str(ROOT / "tests"))
-    with {"embedded": embedded, "alone": alone}[asked.runtime]() as target:
+    common = COMMON | ({} if asked.limits else UNLIMITED)
+    with controlled() as control, {"embedded": embedded, "alone": alone}[asked.runtime](common) as target:
+        target.control = control
         asyncio.run(measure(target, asked.seconds, [one for one in asked.stop.split(",") if one]))
 
 

@@ -1,8 +1,9 @@
 """Who is worked for at once, who waits, who is refused: decided before any work, writes before reads before admin.
 
-A bounded number of requests is in work and a bounded, short number waits; more would only make all of them late. What
-could hold a thread for long (admin, a body that is still coming in) has a third of those places at most. Who waits for
-a reply is not in work. Fewer that compute at once are answered sooner, and the loop that refuses others gets its turn.
+A bounded number of requests is in work and a bounded, short number waits; more would only make all of them late. Who
+has waited long makes way for who comes (CoDel's idea: a queue may take up a burst, and must not stand). What could hold
+a thread for long (admin, a body that is still coming in) has half of the places in work at most. Who waits for a
+reply is not in work. Fewer that compute at once are answered sooner, and the loop that refuses others gets its turn.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Priority(IntEnum):
 
 HEALTH_THREADS = 2  # besides all others: whoever asks whether the process lives waits for nobody's work
 _HEALTH_WAITING = 64
+PATIENCE_SECONDS = 0.025  # who has waited so long makes way: a refusal is worth something while it comes at once
 
 _HEALTH = frozenset({"/livez", "/readyz", "/metrics"})
 _ADMIN = re.compile(r"/v1/(?:keys|deadletters|graph/(?:verify|rebuild|repair)|users/[^/]*/export)(?:/|$)")
@@ -61,7 +63,7 @@ class Bounds:
     @property
     def narrow(self) -> int:
         """How many of what could hold a thread for long are in work at once."""
-        return max(1, self.working // 3)
+        return max(1, (self.working + 1) // 2)
 
     def places(self, priority: Priority) -> int:
         """Return how many may wait when one of this priority comes to wait, too."""
@@ -82,19 +84,25 @@ class Ticket:
 class Admission(Generic[T]):
     """The bounds, kept. Thread-safe; `next` starts nothing, it says whom to work for."""
 
-    def __init__(self, bounds: Bounds) -> None:
-        self._bounds = bounds
+    def __init__(self, bounds: Bounds, now: Callable[[], float] = monotonic) -> None:
+        self._bounds, self._now = bounds, now
         self._working = self._narrow = self._health = 0
         self._waiting: Mapping[Priority, deque[tuple[T, Ticket]]] = {one: deque() for one in Priority}
         self._lock = threading.Lock()
 
-    def offer(self, item: T, ticket: Ticket) -> bool:
-        """Take a request, to be worked on when `next` gives it; say no if it is one too many."""
+    def offer(self, item: T, ticket: Ticket) -> T | None:
+        """Take a request, to be worked on when `next` gives it; return who is to be refused, if there is one too many.
+
+        That is the request itself, or one that goes before nobody and has waited too long.
+        """
         with self._lock:
+            evicted = None
             if not self._may_begin(ticket) and self._known(ticket) >= self._bounds.places(ticket.priority):
-                return False
+                evicted = self._evicted(ticket.priority)
+                if evicted is None:
+                    return item
             self._waiting[ticket.priority].append((item, ticket))
-            return True
+            return evicted
 
     def next(self) -> T | None:
         """Return whom to work for now, or none: nobody waits, or all places are taken."""
@@ -116,6 +124,15 @@ class Admission(Generic[T]):
         """Note that a request that had given its place up is worked on again, whoever has it now."""
         with self._lock:
             self._count(ticket, 1)
+
+    def _evicted(self, by: Priority) -> T | None:
+        """Take out who goes last of those that have waited too long, and before nobody of this priority."""
+        late = self._now() - PATIENCE_SECONDS
+        for priority in (Priority.ADMIN, Priority.READ, Priority.WRITE):
+            queue = self._waiting[priority]
+            if Priority.HEALTH < by <= priority and queue and queue[0][1].since <= late:
+                return queue.popleft()[0]
+        return None
 
     def _known(self, ticket: Ticket) -> int:
         """Return how many wait already, of those who stand in one another's way."""

@@ -7,6 +7,7 @@ import socket
 from dataclasses import dataclass
 
 from shared.web.admission import Priority, Ticket, priority_of
+from shared.web.prompt import Prompt
 
 _PIECE, _PIECES = 1 << 16, 4  # that are read at once; the others get their turn in between
 _LONGEST_HEAD = 1 << 16
@@ -34,7 +35,7 @@ class Arriving:
         self._head = 0
         self._end: int | None = None
 
-    def listen(self, connection: socket.socket) -> bool:
+    def listen(self, connection: Prompt | socket.socket) -> bool:
         """Take what has come in, without waiting; say whether more may come.
 
         Raises:
@@ -65,6 +66,12 @@ class Arriving:
         if len(self.data) < self._end:
             return None
         return Arrived(Ticket(*self._class()), whole=len(self.data) == self._end, closing=self._closing())
+
+    @property
+    def method(self) -> str:
+        """What is to be done; empty: that cannot be read."""
+        line = _FIRST_LINE.match(self.data)
+        return line[1].decode() if line else ""
 
     def said(self, name: str) -> str:
         """Return a header by its name in lower case; empty: it was not sent, or is longer than any that counts."""

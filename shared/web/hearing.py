@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import socket
 import sys
 import time
@@ -19,11 +20,14 @@ from shared.clock import monotonic
 from shared.logs import logger
 from shared.web.admission import HEALTH_THREADS, Admission, Bounds, Place, Ticket, seat
 from shared.web.arriving import Arrived, Arriving
-from shared.web.refusal import Refusals, problem_bytes
+from shared.web.prompt import Prompt
+from shared.web.refusal import Refusals, Said, problem_bytes
 
+WORKING = 6  # requests at once: most of their time they wait for engines
 _LINGER = 2.0  # seconds that a closed connection may still send: closing at once would take the answer back
 _PIECES = 16  # that are heard of who was told to end; who sends more is cut off
 _SWEEP = 0.25
+_AT_ONCE = 64  # connections that are taken in before those that are open are heard again
 _SWITCH_SECONDS = 0.0005  # the loop has little to do at a time, and must not wait long for threads that compute
 _OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _log = logger("web")
@@ -35,7 +39,7 @@ class Hearing(ThreadWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         """Begin with nobody in work."""
         settings = self.app.settings
-        working = min(settings.web_working, settings.web_threads)
+        working = min(settings.web_working or WORKING, settings.web_threads)
         self._admission: Admission[Any] = Admission(Bounds(working, settings.web_waiting))
         self._refusals = Refusals(settings)
         self._until: dict[Any, float] = {}  # of connections that are heard, or that linger
@@ -48,21 +52,30 @@ class Hearing(ThreadWorker):  # type: ignore[misc]
         return ThreadPoolExecutor(self.cfg.threads + HEALTH_THREADS)
 
     def accept(self, listener: Any) -> None:
-        """Take a connection in; without a descriptor for it, wait until others have ended."""
+        """Take a connection in; without a descriptor for it, let idle ones go, and wait until others have ended."""
         try:
-            super().accept(listener)
+            self._let_in(listener, _AT_ONCE)
         except OSError as error:
             if error.errno not in _OUT_OF_DESCRIPTORS:
                 raise
             _log.warning("connections.no-descriptor", error=errno.errorcode[error.errno or 0])
             self.murder_keepalived(force=True)
+            self._drop_idle()
             time.sleep(_SWEEP / 10)
+
+    def _let_in(self, door: Any, most: float = math.inf) -> None:
+        """Take in all who stand at a door, or so many: one a turn of the loop is too few when turns are long."""
+        known = -1
+        while known != self.nr_conns and most > 0:
+            known, most = self.nr_conns, most - 1
+            super().accept(door)
 
     def enqueue_req(self, conn: Any) -> None:
         """Hear what a connection has to say; gunicorn calls this whenever it may have something."""
         conn.sock.settimeout(0)
+        conn.prompt = Prompt(conn.sock)
         conn.heard = Arriving(conn.parser.unreader.take_buffered() if conn.parser else b"")
-        conn.registered = False
+        conn.registered = conn.idle = False
         self._until[conn] = monotonic() + (self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER)
         self._hear(conn)
 
@@ -109,13 +122,12 @@ class Hearing(ThreadWorker):  # type: ignore[misc]
     def _hear(self, conn: Any, _: Any = None) -> None:
         before = len(conn.heard.data)
         try:
-            more = conn.heard.listen(conn.sock)
+            more = conn.heard.listen(conn.prompt)
         except OSError:
             self._drop(conn)
             return
         arrived = conn.heard.arrived()
         if arrived is not None:
-            self._heard(conn)
             self._decide(conn, arrived)
         elif not more:
             self._drop(conn)
@@ -125,14 +137,18 @@ class Hearing(ThreadWorker):  # type: ignore[misc]
             self._expect(conn, self._hear)
 
     def _decide(self, conn: Any, arrived: Arrived) -> None:
-        conn.ticket, conn.whole = arrived.ticket, arrived.whole
-        if self._admission.offer(conn, arrived.ticket):
+        conn.ticket, conn.whole, conn.closing = arrived.ticket, arrived.whole, arrived.closing
+        refused = self._admission.offer(conn, arrived.ticket)
+        if refused is not conn:
+            self._heard(conn)
             self._work()
-            return
-        keep = arrived.whole and not arrived.closing and self.alive
-        told = (conn.heard.said(name) for name in ("origin", "x-request-id"))
-        if self._answer(conn, self._refusals.too_many(arrived.ticket.priority, *told, keep=keep)) and keep:
-            self._keep(conn)
+        if refused is not None:
+            self._refuse(refused)
+
+    def _refuse(self, conn: Any) -> None:
+        keep = conn.whole and not conn.closing and self.alive
+        if self._answer(conn, self._refusals.too_many(conn.ticket.priority, _said(conn.heard), keep=keep)) and keep:
+            self._hear_anew(conn)
         else:
             self._linger(conn)
 
@@ -145,14 +161,19 @@ class Hearing(ThreadWorker):  # type: ignore[misc]
                 self.app.deadlines.begin(conn.sock)
             super().enqueue_req(conn)
 
-    def _keep(self, conn: Any) -> None:
-        conn.heard = None
-        conn.set_timeout()
-        self.keepalived_conns.append(conn)
-        self.poller.register(conn.sock, EVENT_READ, partial(self.on_client_socket_readable, conn))
+    def _hear_anew(self, conn: Any) -> None:
+        """Keep a connection whose request was refused; it is registered still, for that lets go of Python's lock."""
+        conn.heard, conn.idle = Arriving(), True
+        self._until[conn] = monotonic() + self.cfg.keepalive
+        self._expect(conn, self._hear)
+
+    def _drop_idle(self) -> None:
+        for conn in [conn for conn in self._until if conn.idle and conn.heard and not conn.heard.data]:
+            self._drop(conn)
 
     def _linger(self, conn: Any) -> None:
         """Let the client read what it was told before the connection ends, without waiting for it here."""
+        self._heard(conn)
         conn.heard = None
         try:
             conn.sock.settimeout(0)
@@ -160,7 +181,6 @@ class Hearing(ThreadWorker):  # type: ignore[misc]
         except OSError:
             self._drop(conn)
             return
-        conn.registered = False
         self._until[conn] = monotonic() + _LINGER
         self._until_gone(conn)
 
@@ -194,5 +214,10 @@ class Hearing(ThreadWorker):  # type: ignore[misc]
 
     def _answer(self, conn: Any, said: bytes) -> bool:
         with suppress(OSError):  # nobody waits for it any more
-            return int(conn.sock.send(said)) == len(said)
+            return int(conn.prompt.send(said)) == len(said)
         return False
+
+
+def _said(heard: Arriving) -> Said:
+    asks = heard.method == "OPTIONS" and bool(heard.said("access-control-request-method"))
+    return Said(heard.said("origin"), heard.said("x-request-id"), preflight=asks)

@@ -13,6 +13,9 @@ _SHOWN = (
     "X-Request-Id",
 )  # fmt: skip
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_MAX_AGE = 600  # seconds that a browser need not ask again
+
 
 def named(settings: Settings) -> list[str]:
     """Return the websites that may call us."""
@@ -24,12 +27,33 @@ def readable(origin: str) -> str:
     return f"Access-Control-Allow-Origin: {origin}\r\nAccess-Control-Expose-Headers: {', '.join(_SHOWN)}\r\n"
 
 
+def preflight(origin: str, *, keep: bool) -> bytes:
+    """Return the answer to a browser that asks whether a website may send a request, made without the app.
+
+    To refuse it would hide from the website what its request itself is told: when to come back.
+    """
+    head = (
+        f"HTTP/1.1 204 No Content\r\nConnection: {'keep-alive' if keep else 'close'}\r\nVary: Origin\r\n"
+        f"Access-Control-Allow-Origin: {origin}\r\nAccess-Control-Allow-Methods: {', '.join(_METHODS)}\r\n"
+        f"Access-Control-Allow-Headers: {', '.join(_SENT)}\r\nAccess-Control-Max-Age: {_MAX_AGE}\r\n\r\n"
+    )
+    return head.encode()
+
+
 def allow_origins(app: Flask, settings: Settings) -> None:
     """Let browsers call from the origins that the settings name; credentials travel in a header, never as a cookie."""
     origins = named(settings)
     if origins:
         app.after_request(_by_origin)
-        CORS(app, origins=origins, allow_headers=_SENT, expose_headers=_SHOWN, max_age=600, send_wildcard=False)
+        CORS(
+            app,
+            origins=origins,
+            allow_headers=_SENT,
+            expose_headers=_SHOWN,
+            max_age=_MAX_AGE,
+            methods=_METHODS,
+            send_wildcard=False,
+        )
 
 
 def _by_origin(response: Response) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-import uuid
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from shared.clock import monotonic
@@ -13,7 +13,7 @@ from shared.config import Settings
 from shared.logs import logger
 from shared.metrics import HTTP_REFUSED
 from shared.web.admission import Priority
-from shared.web.origins import named, readable
+from shared.web.origins import named, preflight, readable
 
 REDUCED = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -23,6 +23,15 @@ _LINES = 5  # logged in a second: the loop that hears everybody must not wait fo
 _log = logger("web")
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a request said that its refusal heeds."""
+
+    origin: str = ""
+    request_id: str = ""
+    preflight: bool = False  # a browser asks whether a website may send a request
+
+
 class Refusals:
     """Refuses without the app, as the app would: under the client's own id, readable by websites that may call."""
 
@@ -30,14 +39,19 @@ class Refusals:
         self._origins = named(settings)
         self._second, self._lines = 0, 0
 
-    def too_many(self, priority: Priority, origin: str, request_id: str, *, keep: bool) -> bytes:
-        """Return the answer to a request that is not worked on, as it goes over the wire; it is counted, and logged."""
-        id, word = _id(request_id), priority.name.lower()
+    def too_many(self, priority: Priority, said: Said, *, keep: bool) -> bytes:
+        """Return the answer to a request that is not worked on, as it goes over the wire; it is counted, and logged.
+
+        A browser's question whether a website may send one takes no work, and is answered.
+        """
+        if said.preflight and said.origin in self._origins:
+            return preflight(said.origin, keep=keep)
+        id, word = _id(said.request_id), priority.name.lower()
         HTTP_REFUSED.labels(word).inc()
         if self._may_log():
             _log.info("request.refused", correlation_id=id, reason=word, status=HTTPStatus.SERVICE_UNAVAILABLE.value)
         after = f"Retry-After: {random.randint(1, _SPREAD)}\r\n"  # noqa: S311 (it spreads load, and keeps no secret)
-        more = after + self._for_browsers(origin)
+        more = after + self._for_browsers(said.origin)
         return problem_bytes(HTTPStatus.SERVICE_UNAVAILABLE, _DETAIL, kind=REDUCED, more=more, keep=keep, id=id)
 
     def _may_log(self) -> bool:
@@ -55,7 +69,7 @@ def problem_bytes(
     status: HTTPStatus, detail: str = "", *, kind: str = "about:blank", more: str = "", keep: bool = False, id: str = ""
 ) -> bytes:
     """Return a problem as it goes over the wire; what was sent is not repeated in it."""
-    id = id or uuid.uuid4().hex
+    id = id or _new_id()
     told = {"type": kind, "title": status.phrase, "status": int(status), "detail": detail or status.description}
     body = json.dumps({**told, "trace_id": id}).encode()
     head = (
@@ -67,4 +81,9 @@ def problem_bytes(
 
 
 def _id(given: str) -> str:
-    return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if REQUEST_ID.fullmatch(given) else _new_id()
+
+
+def _new_id() -> str:
+    """Return an id as a UUID's; to ask the system for its chance would let go of Python's lock (see `prompt`)."""
+    return f"{random.getrandbits(128):032x}"

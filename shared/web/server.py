@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 import time
@@ -20,11 +21,14 @@ from shared.listening import listening
 from shared.web.admission import HEALTH_THREADS, Admission, Bounds, Place, Priority, Ticket, priority_of, seat
 from shared.web.connections import connections
 from shared.web.door import HANDSHAKE, bar
-from shared.web.refusal import Refusals
+from shared.web.prompt import Prompt
+from shared.web.refusal import Refusals, Said
 
+WORKING = 3  # requests at once: they compute in this process, whose lock they share, and more would only wait for it
 _DRAIN = 15.0  # seconds for the requests in hand; a bounded wait for a reply fits in
 _GRACE = 0.5  # an open connection may be about to send
 _SWEEP = 0.02
+_AT_ONCE = 64  # connections that are taken in before those that are open are heard again
 _IDLE = 60  # seconds until a silent connection is closed
 
 
@@ -33,6 +37,9 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
     ticket: Ticket
     requests: list[Any]
+
+    def __init__(self, server: Any, sock: socket.socket, *given: Any, **named: Any) -> None:
+        super().__init__(server, Prompt(sock), *given, **named)
 
     def service(self) -> None:
         """Answer one request, and let the next one have the thread."""
@@ -51,12 +58,18 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         request = self.requests[0]
         asked = request.headers.get("CONNECTION", "").lower()
         keep = request.version == "1.1" and asked != "close" and not self.server.draining
-        told = (request.headers.get(name, "") for name in ("ORIGIN", "X_REQUEST_ID"))
         with suppress(ClientDisconnected):
-            self.write_soon(self.server.refusals.too_many(self.ticket.priority, *told, keep=keep))
+            self.write_soon(self.server.refusals.too_many(self.ticket.priority, _said(request), keep=keep))
         request.close()
         self.requests = []
         self.close_when_flushed = not keep
+
+
+def _said(request: Any) -> Said:
+    origin, id, asked = (
+        request.headers.get(name, "") for name in ("ORIGIN", "X_REQUEST_ID", "ACCESS_CONTROL_REQUEST_METHOD")
+    )
+    return Said(origin, id, preflight=request.command == "OPTIONS" and bool(asked))
 
 
 def admit(channel: _Channel) -> None:
@@ -64,10 +77,13 @@ def admit(channel: _Channel) -> None:
     server, request = channel.server, channel.requests[0]
     priority = priority_of(getattr(request, "command", ""), getattr(request, "path", ""))
     channel.ticket = Ticket(priority, narrow=priority is Priority.ADMIN)
-    if server.admission.offer(channel, channel.ticket):
-        work(server)
-    else:
+    refused = server.admission.offer(channel, channel.ticket)
+    if refused is channel:
         channel.refuse()
+        return
+    if refused is not None:
+        server.trigger.pull_trigger(refused.refuse)  # in the loop: this may be a thread that has ended its work
+    work(server)
 
 
 def leave(server: Any, ticket: Ticket) -> None:
@@ -104,9 +120,10 @@ class HttpServer:
             max_request_body_size=2 * max(settings.max_bulk_body_bytes, settings.max_body_bytes),
         )
         self._server.channel_class = _Channel
+        self._server.handle_accept = partial(_let_in, self._server, self._server.handle_accept, _AT_ONCE)
         self._server.draining = False
         self._server.refusals = Refusals(settings)
-        self._server.admission = Admission(Bounds(min(settings.web_working, threads), settings.web_waiting))
+        self._server.admission = Admission(Bounds(min(settings.web_working or WORKING, threads), settings.web_waiting))
         self._server.add_task = admit
         self.url = f"http://{settings.host}:{self._server.effective_port}"
         self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
@@ -137,10 +154,7 @@ class HttpServer:
         self._server.trigger.pull_trigger(act)
 
     def _close_the_door(self) -> None:
-        known = -1
-        while known != len(self._server.active_channels):  # take in those who stand at the door already
-            known = len(self._server.active_channels)
-            self._server.handle_accept()
+        _let_in(self._server, self._server.handle_accept)  # take in those who stand at the door already
         wasyncore.dispatcher.close(self._server)
 
     def _close_the_idle(self) -> None:
@@ -149,6 +163,14 @@ class HttpServer:
                 channel.handle_close()
         if not self._server.active_channels:
             self._server.trigger.close()  # nothing is left to wait for: the thread ends
+
+
+def _let_in(server: Any, accept: Callable[[], None], most: float = math.inf) -> None:
+    """Take in all who stand at the door, or so many: one a turn of the loop is too few when turns are long."""
+    known = -1
+    while known != len(server.active_channels) and most > 0:
+        known, most = len(server.active_channels), most - 1
+        accept()
 
 
 def _has_sent(channel: Any) -> bool:

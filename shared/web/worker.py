@@ -61,20 +61,17 @@ class Worker(Hearing):
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 (gunicorn's own signature)
         """Open or close the door; for good, once the worker ends: who stands at it by then is still let in."""
         if not self.alive and self._accepting:
-            self._let_in()
+            self._let_all_in()
         super().set_accept_enabled(enabled)
         if not self.alive:
             for door in self.sockets:
                 door.close()
 
-    def _let_in(self) -> None:
+    def _let_all_in(self) -> None:
         if all(bar(door.sock) for door in self.sockets):
             time.sleep(HANDSHAKE)
         for door in self.sockets:
-            known = -1
-            while known != self.nr_conns:
-                known = self.nr_conns
-                self.accept(door)
+            self._let_in(door)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer what cannot be read with a problem; what was sent is neither logged nor sent back."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 
 import pytest
@@ -69,6 +69,14 @@ def asked(port, **headers):
     return answer, body
 
 
+def preflight(port, **headers):
+    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request("OPTIONS", "/v1/users", headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        return answer
+
+
 def refused(port, **headers):
     """Return the first refusal: the one that holds the place may only just be coming in."""
     for _ in range(200):
@@ -89,6 +97,19 @@ def test_a_refusal_is_readable_by_a_named_website_under_the_clients_own_id(serve
         other, told = refused(port, Origin=FOREIGN, **{"X-Request-Id": "no id at all"})
         assert other.headers["Access-Control-Allow-Origin"] is None
         assert ("Origin", 32) == (other.headers["Vary"], len(told["trace_id"]))
+
+
+@pytest.mark.parametrize("server", [gunicorn, waitress])
+def test_a_browser_that_asks_whether_a_website_may_send_is_answered_though_requests_are_refused(server, tmp_path):
+    asks = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization"}
+    with server(tmp_path) as port:
+        refused(port)
+        told = preflight(port, Origin=OURS, **asks)
+        assert (204, OURS) == (told.status, told.headers["Access-Control-Allow-Origin"])
+        assert "PUT" in told.headers["Access-Control-Allow-Methods"]
+        assert "Authorization" in told.headers["Access-Control-Allow-Headers"]
+        assert 503 == preflight(port, Origin=FOREIGN, **asks).status
+        assert 503 == preflight(port, Origin=OURS).status
 
 
 def test_a_refusal_is_logged_under_its_id(tmp_path, capsys):

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from shared.web.admission import Admission, Bounds, Priority, Ticket, priority_of
+from shared.web.admission import PATIENCE_SECONDS, Admission, Bounds, Priority, Ticket, priority_of
 from shared.web.arriving import Arriving
 
 
@@ -47,15 +47,15 @@ WRITE, READ, ADMIN, HEALTH = (
 
 def full(working=4, waiting=4):
     """An admission whose places to work are taken by reads."""
-    admission = Admission(Bounds(working, waiting))
-    assert all(admission.offer(f"working {n}", READ) for n in range(working))
+    admission = Admission(Bounds(working, waiting), now=lambda: 0.0)  # nobody has waited long
+    assert {None} == {admission.offer(f"working {n}", READ) for n in range(working)}
     assert working == len(everybody(admission))
     return admission
 
 
 def test_of_those_who_wait_writes_are_worked_for_first_and_admin_last():
     admission = full()
-    assert all(admission.offer(name, ticket) for name, ticket in [("a", ADMIN), ("r", READ), ("w", WRITE)])
+    assert {None} == {admission.offer(name, ticket) for name, ticket in [("a", ADMIN), ("r", READ), ("w", WRITE)]}
     assert [] == everybody(admission)
     for expected in ("w", "r", "a"):
         admission.done(READ)
@@ -64,26 +64,44 @@ def test_of_those_who_wait_writes_are_worked_for_first_and_admin_last():
 
 def test_the_last_places_to_wait_are_kept_for_who_goes_before():
     admission = full(waiting=4)
-    assert admission.offer("first", READ)
-    assert not admission.offer("admin", ADMIN)
-    assert admission.offer("second", READ)
-    assert not admission.offer("third", READ)
-    assert admission.offer("write", WRITE)
-    assert admission.offer("write", WRITE)
-    assert not admission.offer("write", WRITE)
+    offered = [("r1", READ), ("a", ADMIN), ("r2", READ), ("r3", READ), ("w1", WRITE), ("w2", WRITE), ("w3", WRITE)]
+    assert [None, "a", None, "r3", None, None, "w3"] == [admission.offer(*each) for each in offered]
+
+
+def standing(now):
+    """An admission at a time, whose queue holds a read and two writes that came at 0."""
+    admission = Admission(Bounds(1, 4), now=lambda: now)
+    assert admission.offer("working", READ) is None
+    assert "working" == admission.next()
+    for name, priority in [("r", Priority.READ), ("w1", Priority.WRITE), ("w2", Priority.WRITE)]:
+        assert admission.offer(name, Ticket(priority, since=0.0)) is None
+    return admission
+
+
+def test_who_has_waited_long_makes_way_for_who_comes_but_never_for_who_goes_after():
+    admission = standing(now=PATIENCE_SECONDS)
+    assert "late admin" == admission.offer("late admin", ADMIN)
+    assert admission.offer("w3", Ticket(Priority.WRITE, since=0.0)) is None
+    assert "r" == admission.offer("w4", WRITE)
+    assert "r2" == admission.offer("r2", READ)
+    assert "w1" == admission.offer("w5", WRITE)
+
+
+def test_who_has_not_waited_long_keeps_the_place():
+    assert "r2" == standing(now=PATIENCE_SECONDS - 0.001).offer("r2", READ)
 
 
 def test_health_is_worked_for_though_everybody_else_waits():
     admission = full(waiting=0)
-    assert not admission.offer("read", READ)
-    assert admission.offer("health", HEALTH)
+    assert "read" == admission.offer("read", READ)
+    assert admission.offer("health", HEALTH) is None
     assert "health" == admission.next()
 
 
-def test_what_could_hold_a_thread_for_long_has_a_third_of_them():
-    admission = Admission(Bounds(6, 8))
-    assert all(admission.offer(f"admin {n}", ADMIN) for n in range(3))
-    assert admission.offer("read", READ)
+def test_what_could_hold_a_thread_for_long_has_half_of_them():
+    admission = Admission(Bounds(3, 8))
+    assert {None} == {admission.offer(f"admin {n}", ADMIN) for n in range(3)}
+    assert admission.offer("read", READ) is None
     assert ["read", "admin 0", "admin 1"] == everybody(admission)
     admission.done(ADMIN)
     assert "admin 2" == admission.next()
