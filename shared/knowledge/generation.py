@@ -24,6 +24,7 @@ _OPENING = "OPENING"  # stands while the file is being opened: an open that kill
 _SEAL = "SEAL"  # written on closing: what the file's bytes were, so that any byte changed at rest is seen on opening
 _WORN = "WORN"  # the engine ran out of memory while it wrote: what it says of the file afterwards may be wrong
 _ATTEMPTS = 2
+_LOCKED = "Could not set lock"
 # Bringing the log into the file holds everyone up (seconds, measured while neighbours are refreshed): do it seldom.
 _CHECKPOINT_BYTES = 64 << 20
 
@@ -70,6 +71,7 @@ class Generation:
 
         Raises:
             DamagedError: it is missing, cannot be opened, or is not what its marker should say.
+            UnavailableError: another process has it open.
         """
         if not (directory / _FILE).is_file():
             raise DamagedError(f"{directory.name} has no graph file")
@@ -81,6 +83,8 @@ class Generation:
                 generation = cls(directory, memory_mb)
                 marker = execute(generation.writer, "MATCH (m:Marker) RETURN m.format AS f, m.complete AS c")
             except (RuntimeError, UnavailableError, MemoryError) as error:
+                if _LOCKED in str(error):
+                    raise UnavailableError(f"another process has the graph of {directory.name} open") from error
                 raise DamagedError(f"{directory.name} cannot be opened: {str(error)[:200]}") from error
         if len(marker) != 1 or marker[0]["f"] != FORMAT:
             generation.retire()
@@ -152,7 +156,11 @@ def _attempt(directory: Path) -> Iterator[None]:
     if attempts >= _ATTEMPTS:
         raise DamagedError(f"{directory.name} has stopped the process {attempts} times while being opened")
     note.write_text(str(attempts + 1))
-    yield
+    try:
+        yield
+    except UnavailableError:
+        note.unlink(missing_ok=True)
+        raise
     note.unlink()
 
 

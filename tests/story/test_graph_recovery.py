@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import shutil
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,8 +22,10 @@ from shared.clock import SystemClock
 from shared.contracts.codec import Envelope, encode
 from shared.contracts.events import InterestExpressed, ProductUpdated, PurchaseRecorded, PurchaseRefunded, UserErased
 from shared.contracts.topics import COMMERCE
+from shared.errors import UnavailableError
 from shared.history.sqlite import SqliteHistory
 from shared.knowledge.ladybug import LadybugKnowledge
+from shared.knowledge.rows import digest
 from shared.objects.files import FileObjects
 
 NOW = datetime(2026, 5, 3, 10, tzinfo=UTC)
@@ -253,3 +257,32 @@ def test_an_event_shows_in_the_graph_within_a_second(opened):
         assert time.monotonic() - started < 1.0
         time.sleep(0.005)
     subscription.stop()
+
+
+HOLDS = """
+import sys
+from pathlib import Path
+from shared.knowledge.ladybug import LadybugKnowledge
+
+held = LadybugKnowledge(Path(sys.argv[1]), memory_mb=256)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_graph_that_another_process_has_open_is_refused_and_not_taken_for_damaged(opened):
+    runtime = opened()
+    before = grown(runtime)
+    knowledge = runtime.directory / "knowledge"
+    runtime.close()
+    command = [sys.executable, "-c", HOLDS, str(knowledge)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        for _ in range(3):  # more often than a file may stop the process that opens it
+            with pytest.raises(UnavailableError, match="another process"):
+                LadybugKnowledge(knowledge, memory_mb=256)
+        holder.stdin.close()
+    again = LadybugKnowledge(knowledge, memory_mb=256)
+    assert not again.status()["needs_rebuild"]
+    assert {shop: digest(again.rows(shop)) for shop in again.shops()} == before
+    again.close()
