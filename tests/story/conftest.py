@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
@@ -23,6 +24,8 @@ from services.ingest import wiring as ingest
 from services.ingest.wiring import build
 from services.visionboard import wiring as visionboard
 from shared.auth import create_key
+from shared.bus.kafka_cluster import cluster
+from shared.bus.kafka_topics import Administration
 from shared.bus.sqlite import SqliteBus
 from shared.clock import FixedClock
 from shared.config import Settings
@@ -32,6 +35,24 @@ from shared.counters.limits_memory import MemoryLimiter
 from shared.engines import open_engines
 from shared.history.sqlite import SqliteHistory
 from shared.web.app import create_app
+
+
+@pytest.fixture(scope="module")
+def real_servers(kafka_url: str, neo4j_url: str, mongodb_url: str, s3_url: str, redis_url: str):
+    """Settings of engines on real servers, with a log and a history of their own; the graph is everybody's."""
+    own = uuid.uuid4().hex[:8]
+    url = f"{kafka_url}/{own}."
+    administration = Administration(cluster(Settings(bus_url=url)))
+    administration.apply()
+    yield {
+        "bus_url": url,
+        "knowledge_url": neo4j_url,
+        "history_url": urlsplit(mongodb_url)._replace(path=f"/story-{own}").geturl(),
+        "objects_url": s3_url,
+        "counters_url": redis_url,
+    }
+    administration.remove()
+    administration.close()
 
 
 class Shop:
@@ -90,7 +111,7 @@ class Gateway:
 
     signing = "s" * 40
 
-    def __init__(self, directory: Path, wait: float = 20, **settings_too: Any) -> None:
+    def __init__(self, directory: Path, wait: float = 20, *, projects: bool = True, **settings_too: Any) -> None:
         settings = Settings(
             data=directory,
             signing_key=SecretStr(self.signing),
@@ -106,7 +127,7 @@ class Gateway:
         self.app = create_app("test", self.engines, [*intake.blueprints, *self.gateway.blueprints], {})
         self.client = self.app.test_client()
         self.makers: list[Any] = [email.build(self.engines), visionboard.build(self.engines)]
-        self.running: list[Any] = [graph.build(self.engines), self.gateway]
+        self.running: list[Any] = [*([graph.build(self.engines)] if projects else []), self.gateway]
         for service in self.running:
             service.start()
         self.admin = self.key()
