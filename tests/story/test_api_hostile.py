@@ -23,7 +23,7 @@ from story.hostile_json import BODIES, VALUES
 CANARY = "canary-4711"
 GIVEN_AWAY = ("Traceback (most", 'File "/', "root:x:", "uid=", CANARY, str(hostile.PRODUCT), f"{hostile.PRODUCT:,}")
 FREE = {f"limit_{kind}": "" for kind in ("read", "write", "make", "admin")}
-BEYOND = {200, 304, 400, 404, 405}  # of what is no part of the contract: pages, health
+BEYOND = {200, 304, 400, 404, 405, 416}  # of what is no part of the contract: pages, files and parts of them, health
 SHARE = 24  # a position of a route gets one in so many of a corpus; `make nightly` gives each all of it
 
 
