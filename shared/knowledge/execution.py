@@ -13,7 +13,6 @@ from shared.knowledge.dialect import Step, step_of
 from shared.knowledge.engine import CutShortError
 
 _ARROW_ROWS = 50_000
-_FEW = 1_000  # names
 USED_UP = "buffer pool is full"  # the engine keeps what it changed in memory, and does not give all of it back
 _INTERRUPTED = "Interrupted"
 _DEFECTS = ("Binder exception", "Parser exception", "Catalog exception")
@@ -89,17 +88,13 @@ def _explained() -> Iterator[None]:
 def _prepared(connection: Any, step: Step) -> Any:
     """Return a statement to execute: prepared for itself when it has many rows, else the text for the driver's cache.
 
-    The driver's cache would keep a bulk of rows, and looks at every parameter for each of many executions; for a few
-    names it saves the time of planning, a millisecond or two.
+    The driver's cache would keep a bulk of rows, and looks at every parameter for each of many executions. Kept for a
+    few names it saves a millisecond each time, and costs the engine's pool so much that a small one was used up.
     """
     first = step.parameters[0]
-    if len(step.parameters) == 1 and not any(map(_is_bulk, first.values())):
+    if len(step.parameters) == 1 and not any(isinstance(value, list) for value in first.values()):
         return step.text
     return connection._prepare(step.text, dict(first))  # noqa: SLF001 (`prepare` does the same, and warns)
-
-
-def _is_bulk(value: object) -> bool:
-    return isinstance(value, list) and (len(value) > _FEW or any(not isinstance(one, str) for one in value))
 
 
 def _answers(result: Any, step: Step) -> Iterator[dict[str, Any]]:
