@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,6 +17,7 @@ import psutil
 
 _READY = 90.0  # seconds
 _END = 20.0
+_CHANCE = random.SystemRandom()  # two test processes that were seeded alike would choose alike
 
 
 class NotReadyError(Exception):
@@ -103,10 +106,12 @@ def end(pid: int) -> None:
 
 
 def free_port() -> int:
-    """Return a loopback port that was free a moment ago."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+    """Return a loopback port that was free a moment ago, below those that systems give to outgoing connections."""
+    while True:
+        port = _CHANCE.randrange(10_000, 32_000)
+        with socket.socket() as taken, contextlib.suppress(OSError):
+            taken.bind(("127.0.0.1", port))
+            return port
 
 
 def listens(server: Server) -> bool:
