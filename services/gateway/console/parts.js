@@ -169,7 +169,9 @@ function chart(rows) {
 
 export async function graph(user, { signal, around, choose }) {
   const { kind, id } = around || { kind: "user", id: user };
-  const data = await json(`/v1/graph/neighbourhood?kind=${kind}&id=${encodeURIComponent(id)}&depth=2&limit=36`, signal);
+  const ask = () => json(`/v1/graph/neighbourhood?kind=${kind}&id=${encodeURIComponent(id)}&depth=2&limit=36`, signal);
+  const first = await ask();
+  const data = first.partial ? await ask() : first; // what an engine had no time for at first is often ready by then
   $("home").hidden = kind === "user" && id === user;
   $("home").textContent = `Back to person ${user}`;
   draw($("graph"), data, choose);
