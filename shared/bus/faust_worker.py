@@ -209,12 +209,16 @@ class Worker:
     async def _watch(self) -> None:
         """Ask the log itself how far behind the worker is: a consumer that no longer fetches does not notice."""
         while True:
-            with suppress(UnavailableError):
+            try:
                 moved, self._moved = self._moved, False
                 behind = await asyncio.to_thread(self._log.behind, self._assigned or [])
                 self._heard, self._behind = monotonic(), behind
                 self._moved = self._moved or (moved and not behind)
                 CONSUMER_LAG.labels(self._group).set(behind)
+            except UnavailableError:
+                pass  # `unready` tells for how long
+            except Exception as error:  # noqa: BLE001 (who no longer looks is never ready again)
+                _log.warning("watch.failed", group=self._group, error=type(error).__name__)
             await asyncio.sleep(_WATCH_SECONDS)
 
 
