@@ -79,12 +79,13 @@ class Reading:
 
     def profile(self, shop: str, user_id: str) -> Profile | None:
         """Return a user at a glance (of their 2,000 latest products), or none."""
-        facts = user_of(self._filled, shop, user_id)
+        engine = self._filled
+        facts = user_of(engine, shop, user_id)
         if facts is None:
             return None
         start = {"uid": uid("user", shop, user_id)}
-        bought = [row for row in self._filled.run("bought_by", start) if row["times"]]
-        rows, matches = self._filled.run("interests_of", start), matches_of(self._filled, shop, user_id)
+        bought = [row for row in engine.run("bought_by", start) if row["times"]]
+        rows, matches = engine.run("interests_of", start), matches_of(engine, shop, user_id)
         return Profile(
             user_id=user_id,
             traits=traits(facts),
@@ -95,7 +96,7 @@ class Reading:
             products=len(bought),
             purchases=sum(len(row["times"]) for row in bought),
             top_categories=_top_categories(bought),
-            interests=interests_of(self._filled, shop, rows, matches, Horizon(FOREVER, FOREVER)),
+            interests=interests_of(engine, shop, rows, matches, Horizon(FOREVER, FOREVER)),
         )
 
     def product(self, shop: str, product_id: str) -> Product | None:
