@@ -7,17 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import uuid
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from servers.process import free_port
 from story.processes import until_ready
-
-from shared.bus.kafka_cluster import cluster
-from shared.bus.kafka_topics import Administration
-from shared.config import Settings
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILES = {path.parent.name: path for path in sorted((ROOT / "services").glob("*/Dockerfile"))}
@@ -62,21 +56,10 @@ def clean():
 
 
 @pytest.fixture(scope="module")
-def servers(kafka_url, neo4j_url, mongodb_url, s3_url, redis_url):
-    """Real servers, as an image's environment names them, with a log and a history of their own."""
-    url = f"{kafka_url}/{uuid.uuid4().hex[:8]}."
-    administration = Administration(cluster(Settings(bus_url=url)))
-    administration.apply()
-    yield {
-        "TASTEGRAPH_BUS_URL": url,
-        "TASTEGRAPH_KNOWLEDGE_URL": neo4j_url,
-        "TASTEGRAPH_HISTORY_URL": urlsplit(mongodb_url)._replace(path=f"/image-{uuid.uuid4().hex[:8]}").geturl(),
-        "TASTEGRAPH_OBJECTS_URL": s3_url,
-        "TASTEGRAPH_COUNTERS_URL": redis_url,
-        "TASTEGRAPH_SIGNING_KEY": "k" * 40,
-    }
-    administration.remove()
-    administration.close()
+def servers(real_servers):
+    """Real servers, as an image's environment names them."""
+    named = {f"TASTEGRAPH_{name.upper()}": url for name, url in real_servers.items()}
+    return named | {"TASTEGRAPH_SIGNING_KEY": "k" * 40}
 
 
 @pytest.mark.slow
