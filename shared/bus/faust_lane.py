@@ -32,8 +32,8 @@ class Log(Protocol):
 class Lane:
     """Collects what one partition delivers and offers it. Belongs to one event loop.
 
-    `offer` hands a batch to the handler until it is taken, and returns false if told to stop before that. `finished`
-    is called after each batch that was taken.
+    `offer` hands a batch to the handler until it is taken, and returns false if told to stop before that: the lane
+    ends then. `finished` is called after each batch that was taken.
     """
 
     def __init__(
@@ -71,11 +71,14 @@ class Lane:
 
     async def close(self, seconds: float) -> bool:
         """Finish the batch in hand and stop; what waits is forgotten. False if that takes longer."""
+        self._end()
+        done, _ = await asyncio.wait({self._task}, timeout=seconds)
+        return bool(done)
+
+    def _end(self) -> None:
         self._closed = True
         self._waiting.clear()
         self._news.set()
-        done, _ = await asyncio.wait({self._task}, timeout=seconds)
-        return bool(done)
 
     async def _run(self) -> None:
         while not self._closed:
@@ -91,7 +94,11 @@ class Lane:
             _log.warning("lane.cannot-read", topic=self.topic, partition=self.partition, error=str(error))
             await asyncio.sleep(_PAUSE_SECONDS)
             return
-        if records and not self._closed and await self._offer(records) and records[0].position.log == self._name:
+        if not records or self._closed:
+            return
+        if not await self._offer(records):
+            self._end()  # to offer it again would never let go of the event loop, and so never be told to close
+        elif records[0].position.log == self._name:
             self.next = records[-1].position.offset + 1
             self._finished(self)
 
