@@ -27,7 +27,7 @@ setup: $(VENV)/.dev ## Make .venv with everything that a developer needs
 
 .PHONY: test
 test: $(VENV)/.dev ## Run every test, in two processes with servers of their own (WORKERS=2)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 .PHONY: nightly
 nightly: $(VENV)/.dev ## Run what is left to the night: five processes on all the real servers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +16,7 @@ from servers.install import MissingToolError
 from servers.process import Server
 
 _MISSED = "what needs "  # begins the reason of what is skipped for want of a server
+_SLOW, _SERVERS = 200, 2  # about how many others such a test takes as long as
 _STARTING = 300  # seconds for a test that wants a real server: the first one to ask waits for its start, too
 
 
@@ -23,6 +25,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("servers") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(_STARTING))
+    _dearest_first(items)
+
+
+def _dearest_first(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: two processes that share them out end at about the same time."""
+    costs: Counter[Path] = Counter()
+    for item in items:
+        slow, servers = (item.get_closest_marker(name) is not None for name in ("slow", "servers"))
+        costs[item.path] += _SLOW if slow else _SERVERS if servers else 1
+    items.sort(key=lambda item: -costs[item.path])
 
 
 @pytest.fixture(autouse=True)

@@ -102,6 +102,7 @@ def test_what_could_never_be_kept_is_refused_for_good(history):
     assert list(history.replay()) == []
 
 
+@pytest.mark.slow
 def test_a_dead_server_is_unavailable_within_its_time_and_serves_again_when_it_is_back(start_server):
     server = start_server("mongodb")
     history = MongoHistory(f"{server.url}?serverSelectionTimeoutMS=2000&socketTimeoutMS=2000")

@@ -234,6 +234,7 @@ def test_a_wiped_graph_says_so_instead_of_knowing_nobody_and_grows_again(opened,
     assert digest(complete(fold(batches(0, 1)[0]))) == digest(knowledge.rows("s"))
 
 
+@pytest.mark.slow
 def test_what_was_committed_outlives_a_kill_in_mid_write_and_a_hung_server_is_unavailable(start_server):
     server = start_server("neo4j")
     knowledge = counted_as_filled(Neo4jKnowledge(server.url))

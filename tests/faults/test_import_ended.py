@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PURCHASES, ENDINGS = 6_000, 4
+PURCHASES, ENDINGS = 6_000, 3
 SOON = 25.0  # seconds from SIGTERM to the end of a process
 
 

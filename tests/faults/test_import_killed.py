@@ -27,7 +27,7 @@ from shared.knowledge.ladybug import LadybugKnowledge
 from shared.objects.files import FileObjects
 
 ROOT = Path(__file__).parents[2]
-KILLS = 15  # of each import
+SOME, MANY = 5, 25  # kills of each import
 SIZES = {"a large file, which fills the graph at its end": 4_000, "a small one, which is merged into it": 1_800}
 _PATIENCE = 60.0
 
@@ -117,15 +117,16 @@ def good(purchases: int) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_an_import_killed_thirty_times_leaves_the_same_graph_as_a_quiet_one(tmp_path):
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kills", [SOME, pytest.param(MANY, marks=pytest.mark.nightly)])
+def test_an_import_killed_again_and_again_leaves_the_same_graph_as_a_quiet_one(tmp_path, kills):
     runs = {}
     with ThreadPoolExecutor(2) as pool:
         for name, size in SIZES.items():
             file = tmp_path / f"{size}.ndjson"
             file.write_text("".join(json.dumps(purchase(number)) + "\n" for number in range(size)))
             assert name.startswith("a large") == is_large(Job("s", "purchases", file, {}, {}))
-            kinds = {"killed": KILLS, "quiet": 0}
+            kinds = {"killed": kills, "quiet": 0}
             runs[size] = [pool.submit(imported, file, tmp_path / f"{kind}-{size}", n) for kind, n in kinds.items()]
 
     for size, (killed, quiet) in runs.items():

@@ -241,6 +241,7 @@ def untouched(listener: Any) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_nothing_hostile_gets_more_than_a_documented_answer(gateway, targets, listener, record_property):
     hold(gateway, targets, listener, SHARE, record_property)
 

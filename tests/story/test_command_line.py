@@ -122,6 +122,7 @@ def test_an_unknown_command_is_wrong_use():
     assert "" == run("dance", status=2).stdout
 
 
+@pytest.mark.slow
 def test_a_new_key_stands_alone_on_stdout_and_no_list_shows_it(tmp_path):
     words = ("--data", tmp_path / "data", "--shop", "s")
     made = run("keys", "create", *words, "--scope", "profiles:read")
@@ -132,6 +133,7 @@ def test_a_new_key_stands_alone_on_stdout_and_no_list_shows_it(tmp_path):
     assert key not in listed
 
 
+@pytest.mark.slow
 def test_a_key_is_rotated_and_all_that_was_done_to_keys_is_in_the_trail(tmp_path):
     words = ("--data", tmp_path / "data")
     ends = ("--name", "front", "--expires", "2099-01-01T00:00:00Z")
@@ -155,6 +157,7 @@ def test_recommend_gives_a_line_of_json_for_each_user(loaded, tmp_path):
     assert all(each["served_by"] and each["decision_id"] for each in answers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("made", ["email", "board"])
 def test_the_files_of_an_email_and_of_a_board_are_where_the_answer_says(loaded, tmp_path, made):
     data, _, _ = loaded
@@ -171,6 +174,7 @@ def test_the_graph_is_found_equal_to_its_ledger(loaded):
     assert report["ledger"] == report["graph"]
 
 
+@pytest.mark.slow
 def test_what_came_later_changes_no_list_of_an_earlier_moment(tmp_path):
     bought = [purchase(number) for number in range(40)]
     early = [one for one in bought if one["purchased_at"] < "2026-01-15"]

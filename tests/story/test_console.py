@@ -30,6 +30,7 @@ STRUCK = """() => {
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.slow
 def test_the_page_shows_a_person_with_offers_email_board_history_and_neighbourhood(page, server):
     url, key = server
     page.goto(f"{url}/#key={key}&user=ann")
@@ -96,6 +97,7 @@ def test_looking_at_a_person_publishes_no_email_until_asked_to(page, server):
     expect(page.locator("#s-email .told")).to_contain_text("Published as ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streams", [True, False])
 def test_what_takes_longer_is_followed_by_its_job_told_by_the_server_or_asked_for(page, tmp_path, streams):
     with serving(tmp_path / "data", TASTEGRAPH_REPLY_WAIT_SECONDS="0.01") as server:

@@ -24,6 +24,7 @@ def rebuilt(page):
     return lambda: standing.append(True)
 
 
+@pytest.mark.slow
 def test_a_graph_that_is_being_rebuilt_is_told_and_the_person_shown_anew_once_it_stands(page, server, rebuilt):
     page.route("**/v1/users/ann", lambda route: route.fulfill(status=404, body='{"detail": "there is no such user"}'))
     show(page, server, "ann")

@@ -57,6 +57,7 @@ def test_a_bad_setting_is_wrong_use_of_the_command_line_too(tmp_path):
     assert re.fullmatch(r"tastegraph: TASTEGRAPH_GRAPH_BATCH: .*\n", said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep_alive", [True, False])
 def test_no_request_in_hand_fails_when_the_server_is_told_to_end(tmp_path, keep_alive):
     server = start("services", "serve", "--data", tmp_path / "data")

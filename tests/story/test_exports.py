@@ -67,6 +67,7 @@ def test_a_graph_is_two_tables_of_parquet(shop, tmp_path):
     assert (2.0, "2.50", "EUR") == (bought["quantity"], bought["spend"], bought["currency"])
 
 
+@pytest.mark.slow
 def test_communities_are_a_table_of_their_members(shop, tmp_path):
     head = {"purchased_at": "2026-01-03T10:00:00Z", "currency": "EUR"}
     line = {"product_id": "saw", "quantity": 1, "unit_price": 9, "name": "Saw", "categories": ["Tools"]}
@@ -82,6 +83,7 @@ def test_communities_are_a_table_of_their_members(shop, tmp_path):
     assert {("People who buy Saw", 3)} == {(row["words"], row["members"]) for row in told}
 
 
+@pytest.mark.slow
 def test_no_cell_of_a_csv_is_a_formula(shop, tmp_path):
     run("export", "graph", *shop, "--out", tmp_path, "--format", "csv")
     run("export", "trends", *shop, "--out", tmp_path, "--by", "product")

@@ -44,6 +44,7 @@ def bought(number: int, engines) -> bytes:
     return encode(Envelope("shop", purchase.purchase_id, purchase.user_id, moment.isoformat(), purchase))
 
 
+@pytest.mark.slow
 def test_a_graph_whose_memory_is_used_up_is_filled_anew_and_goes_on(engines):
     service = graph.build(engines)
     service.start()

@@ -111,6 +111,7 @@ def test_a_port_in_use_is_refused_in_one_line(tmp_path):
     assert f"127.0.0.1:{port}" in line
 
 
+@pytest.mark.slow
 def test_a_server_told_to_end_ends_well_and_lets_the_directory_go(tmp_path):
     data = tmp_path / "data"
     server = start("serve", "--data", data, "--port", "0")

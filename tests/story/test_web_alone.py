@@ -73,6 +73,7 @@ def shared_engines(kafka_url, mongodb_url, redis_url):
     bus.close()
 
 
+@pytest.mark.slow
 @pytest.mark.servers
 @pytest.mark.parametrize("keep_alive", [True, False])
 def test_two_processes_count_as_one_and_end_under_load_without_failing_a_request(shared_engines, keep_alive):
@@ -97,6 +98,7 @@ def test_two_processes_count_as_one_and_end_under_load_without_failing_a_request
     assert 0 < before <= accepted == held
 
 
+@pytest.mark.slow
 @pytest.mark.servers
 def test_every_process_of_a_gateway_hears_the_replies_to_what_it_asked(shared_engines):
     settings, bus, key = shared_engines
@@ -192,6 +194,7 @@ def test_the_log_tells_of_requests_by_their_route_and_holds_nothing_that_was_sen
     assert "127.0.0.1" not in said
 
 
+@pytest.mark.slow
 def test_a_service_that_is_killed_leaves_its_ports_to_the_next_one_at_once(tmp_path):
     with alone("ingest", data=tmp_path) as (first, port, operations):
         with socket.create_connection(("127.0.0.1", port)) as kept:

@@ -25,16 +25,19 @@ def delivered(offset: int) -> SimpleNamespace:
 async def offered(answers: list[bool]) -> list[bytes]:
     """Return what a lane of five messages offers, two at a time, to who gives these answers without a pause."""
     seen: list[bytes] = []
+    through = asyncio.Event()
 
     async def offer(records: Sequence[Record]) -> bool:
         seen.append(b" ".join(record.message.value for record in records))
-        return answers.pop(0)
+        answer = answers.pop(0)
+        if not (answer and answers):
+            through.set()
+        return answer
 
     lane = Lane(PURCHASES, 0, Log(), offer, lambda _: None, batch=2)
     for offset in range(5):
         lane.add(delivered(offset))
-    while answers and not lane._task.done():
-        await asyncio.sleep(0.01)
+    await through.wait()
     assert await lane.close(5.0)
     return seen
 
