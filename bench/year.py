@@ -16,7 +16,10 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from services.embedded.demo import purchases
 from services.embedded.operations import OPERATIONS
@@ -87,8 +90,9 @@ def measure(runtime, files, lines):
 
 def imported(runtime, files, lines):
     started, cpu = time.perf_counter(), time.process_time()
-    for file in files:
-        list(OPERATIONS["import"](runtime, {"shop": SHOP, "kind": "purchases", "file": str(file)}))
+    with sampled() as all_together:
+        for file in files:
+            list(OPERATIONS["import"](runtime, {"shop": SHOP, "kind": "purchases", "file": str(file)}))
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     return {
         "lines": lines,
@@ -96,7 +100,28 @@ def imported(runtime, files, lines):
         "import_cpu_s": round(cpu, 1),  # of this process: what a busy machine does not change much
         "import_lines_per_s": round(lines / seconds),
         "import_peak_mib": peak_mib(),
+        "import_peak_with_children_mib": max(all_together),
     }
+
+
+@contextmanager
+def sampled():
+    """Look at the memory of this process and its children, all together, once a second (MiB)."""
+    here, seen, over = psutil.Process(), [0], threading.Event()
+
+    def look():
+        while not over.wait(1.0):
+            with suppress(psutil.NoSuchProcess):
+                family = [here, *here.children(recursive=True)]
+                seen.append(sum(one.memory_info().rss for one in family) >> 20)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
 
 
 class Readers:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -15,12 +13,12 @@ from typing import Any
 
 from services.embedded.sources import Item, Source, open_source
 from services.ingest.handlers import Ready, prepare, problem_of
+from shared.apart import apart
 from shared.clock import SystemClock
 from shared.errors import InvalidInputError, UnavailableError
 
 BATCH = 250  # items per publication: one fsync each
 _LARGE = 1 << 20  # bytes of a file from which on a process of its own is worth its start (half a second)
-_PATIENCE = 5.0  # seconds that the process gets to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,36 +80,11 @@ def prepared_apart(job: Job, start: int) -> Batches:
     Raises:
         UnavailableError: the child was ended from outside.
     """
-    with _child(job, start) as batches:
+    with apart("import", _send, job, start) as batches:
         while (answer := _received(batches)) is not None:
             if isinstance(answer, Exception):
                 raise answer
             yield answer
-
-
-@contextmanager
-def _child(job: Job, start: int) -> Iterator[Connection]:
-    spawning = multiprocessing.get_context("spawn")  # to fork a process with threads is to inherit their locks
-    receiving, sending = spawning.Pipe(duplex=False)
-    process = spawning.Process(target=_send, args=(sending, job, start), name="import", daemon=True)
-    with closing(receiving):
-        with closing(sending), _ctrl_c_left_to_us():
-            process.start()
-        try:
-            yield receiving
-        finally:
-            process.terminate()
-            process.join(_PATIENCE)
-
-
-@contextmanager
-def _ctrl_c_left_to_us() -> Iterator[None]:
-    """Block SIGINT while a child starts, which inherits that: this process hears it, and ends the child."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _received(batches: Connection) -> Any:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.graph.folding import Progress, quietly
+from services.graph.folding import Ledger, Progress, quietly
 from services.graph.handlers import catch_up
 from services.graph.ports import GraphPorts
-from services.graph.rebuild import rebuild
+from services.graph.rebuild import fill_from, rebuild
 
 BACKFILLS = "backfills"  # the note of one under way: a process that was killed left the graph behind the ledger
 _ID = "graph"
@@ -33,13 +33,13 @@ def begin(ports: GraphPorts) -> None:
         ports.backfills.under_way += 1
 
 
-def end(ports: GraphPorts, progress: Progress = quietly) -> None:
+def end(ports: GraphPorts, progress: Progress = quietly, ledger: Ledger | None = None) -> None:
     """Fill the graph with all that the ledger holds; the last backfill that ends lets events into it again.
 
     Raises:
         UnavailableError: an engine does not answer; the backfill is still under way.
     """
-    rebuild(ports, progress)
+    rebuild(ports, progress) if ledger is None else fill_from(ledger, ports, progress)
     with ports.projecting:
         ports.backfills.under_way -= 1
         try:

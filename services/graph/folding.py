@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Protocol
 
-from services.graph.ports import GraphPorts
 from shared.bus.port import Position
-from shared.history.port import Entry
-from shared.knowledge.projection import Delta, project
+from shared.history.port import Entry, History
+from shared.knowledge.projection import Delta, Row, RowKey, drain, project
 from shared.knowledge.rows import add
 
 Progress = Callable[[str, int], None]  # what is being done, and how many entries or rows of it
+Rows = Iterator[tuple[RowKey, Row]]
 Covered = Callable[[Entry], bool]
 Deltas = dict[str, Delta]  # shop → its rows
 
@@ -27,48 +29,75 @@ def unheeded(_: Entry) -> None:
     """Do nothing more with an entry."""
 
 
+class Ledger(Protocol):
+    """The ledger, read beforehand, so that little is left to read while events wait."""
+
+    def read(self, watermarks: Sequence[Position]) -> None:
+        """Read up to these watermarks; what lies beyond them is left for later."""
+
+    def rows(self, watermarks: Sequence[Position]) -> Rows:
+        """Yield the whole graph's rows up to these watermarks, letting go of each: the last that is asked."""
+
+
 class Folding:
-    """What the ledger tells up to some watermarks, read beforehand, so that little is left to read at the end."""
+    """Implements `Ledger` in this process.
+
+    `memory` gives what changes whenever the ledger is made to forget; `heed` is called for every entry.
+    """
 
     def __init__(
         self,
-        ports: GraphPorts,
-        watermarks: Sequence[Position],
+        history: History,
+        memory: Callable[[], object],
         *,
         shop: str | None = None,
         progress: Progress = quietly,
         heed: Callable[[Entry], None] = unheeded,
     ) -> None:
-        """Read the ledger, heeding every entry of it; what lies beyond the watermarks is left for later."""
-        self._ports, self._shop, self._progress, self._heed = ports, shop, progress, heed
-        self._memory, self._watermarks = ports.memory(), tuple(watermarks)
+        """Begin with nothing read."""
+        self._history, self._ask_memory, self._shop = history, memory, shop
+        self._progress, self._heed = progress, heed
+        self._memory: object = None
+        self._watermarks: tuple[Position, ...] = ()
         self._left, self._last = sys.maxsize, 0
-        self._deltas = self._fold(0, within(watermarks))
+        self._deltas: Deltas = {}
+        self._begin()
+
+    def read(self, watermarks: Sequence[Position]) -> None:
+        """Read up to these watermarks; what lies beyond them is left for later."""
+        self.up_to(watermarks)
 
     def up_to(self, watermarks: Sequence[Position]) -> Deltas:
-        """Return the rows up to these watermarks. Whoever asks sees to it that nothing moves them meanwhile.
+        """Return the rows up to these watermarks, by shop. What lies beyond them is left for the next call.
 
-        Read anew if the ledger was made to forget in between, or if the graph was set back.
+        The ledger is read anew if it was made to forget since, or if the graph was set back.
         """
+        if self._memory != self._ask_memory() or not reaches(watermarks, self._watermarks):
+            self._begin()
         covered, before = within(watermarks), within(self._watermarks)
-        if self._memory != self._ports.memory() or not _reaches(watermarks, self._watermarks):
-            return self._fold(0, covered)
         since = min(self._left, max(self._last - _SLACK, 0))
-        later = self._fold(since, lambda entry: covered(entry) and not before(entry))
-        return self._deltas | {shop: _joined(self._deltas.get(shop, {}), delta) for shop, delta in later.items()}
+        self._left, self._watermarks = sys.maxsize, tuple(watermarks)
+        self._fold(since, covered, before)
+        return self._deltas
 
-    def _fold(self, after: int, covered: Covered) -> Deltas:
-        deltas: Deltas = {}
-        for count, (number, entry) in enumerate(self._ports.history.replay(self._shop, after), 1):
+    def rows(self, watermarks: Sequence[Position]) -> Rows:
+        """Yield the whole graph's rows up to these watermarks, letting go of each: the last that is asked."""
+        return chain.from_iterable(drain(delta) for delta in self.up_to(watermarks).values())
+
+    def _begin(self) -> None:
+        self._memory, self._watermarks = self._ask_memory(), ()
+        self._left, self._last, self._deltas = sys.maxsize, 0, {}
+
+    def _fold(self, after: int, covered: Covered, before: Covered) -> None:
+        for count, (number, entry) in enumerate(self._history.replay(self._shop, after), 1):
             self._heed(entry)
             self._last = max(self._last, number)
-            if covered(entry):
-                add(deltas.setdefault(entry.shop, {}), project(entry))
-            else:
+            if not covered(entry):
                 self._left = min(self._left, number - 1)
+            elif not before(entry):
+                add(self._deltas.setdefault(entry.shop, {}), project(entry))
             if count % _STEP == 0:
                 self._progress("reading the ledger", count)
-        return deltas
 
 
 def within(watermarks: Sequence[Position]) -> Covered:
@@ -86,13 +115,7 @@ def _offsets(watermarks: Sequence[Position]) -> Mapping[tuple[str, str, int], in
     return {(at.log, at.topic, at.partition): at.offset for at in watermarks}
 
 
-def _reaches(now: Sequence[Position], before: Sequence[Position]) -> bool:
+def reaches(now: Sequence[Position], before: Sequence[Position]) -> bool:
     """Say whether every watermark is where it was before, or further."""
     held = _offsets(now)
     return all(held.get(place, -1) >= offset for place, offset in _offsets(before).items())
-
-
-def _joined(one: Delta, other: Delta) -> Delta:
-    joined = dict(one)
-    add(joined, other.items())
-    return joined

@@ -47,7 +47,10 @@ class Backfills:
 
 @dataclass(frozen=True)
 class GraphPorts:
-    """`changed` hears what a batch changed; it must not block."""
+    """`changed` hears what a batch changed; it must not block.
+
+    `reopen` opens the history once more, in another process; without it a large ledger is read in this one.
+    """
 
     bus: Bus
     history: History
@@ -55,6 +58,7 @@ class GraphPorts:
     objects: Objects
     clock: Clock
     changed: Callable[[Changed], None] = _nobody
+    reopen: Callable[[], History] | None = None
     projecting: threading.RLock = field(default_factory=threading.RLock)
     forgotten: Forgotten = field(default_factory=Forgotten)
     backfills: Backfills = field(default_factory=Backfills)

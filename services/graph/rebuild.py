@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
-from itertools import chain
 
+from services.graph.aside import reading
 from services.graph.bulk import in_bulk
 from services.graph.compare import Report, compare, damage, mend, report, shops, verify
 from services.graph.contacts import keep_contact
 from services.graph.erasure import is_forgotten
-from services.graph.folding import Folding, Progress, quietly
+from services.graph.folding import Ledger, Progress, quietly
 from services.graph.handlers import catch_up
 from services.graph.ports import Changed, GraphPorts
 from shared.contracts.events import Kind
 from shared.history.port import Entry
-from shared.knowledge.projection import Row, RowKey, drain
+from shared.knowledge.projection import Row, RowKey
 from shared.logs import logger
 
 __all__ = ["Report", "rebuild", "repair", "restore", "snapshot", "verify"]
@@ -56,21 +57,29 @@ def rebuild(ports: GraphPorts, progress: Progress = quietly) -> Report:
     Raises:
         UnavailableError: the proof failed, or the engine did; the old graph stays.
     """
+    with following(ports, progress=progress) as ledger:
+        return fill_from(ledger, ports, progress)
+
+
+def following(ports: GraphPorts, *, more: int = 0, progress: Progress = quietly) -> AbstractContextManager[Ledger]:
+    """Read the ledger for a graph to be filled from it, and keep the contacts that it tells of."""
+    return reading(ports, more=more, progress=progress, heed=partial(_keep_contact, ports))
+
+
+def fill_from(ledger: Ledger, ports: GraphPorts, progress: Progress = quietly) -> Report:
+    """Fill a fresh graph with what the ledger tells, prove it, and switch to it; see `rebuild`."""
     with in_bulk():
-        proved = _rebuilt(ports, progress)
+        ledger.read(ports.history.watermarks())
+        proved = _filled(ledger, ports, progress)
     ports.changed(Changed(frozenset(proved), anew=frozenset(proved)))
     return Report(proved, proved)
 
 
-def _rebuilt(ports: GraphPorts, progress: Progress) -> dict[str, str]:
-    ledger = Folding(ports, ports.history.watermarks(), progress=progress, heed=partial(_keep_contact, ports))
+def _filled(ledger: Ledger, ports: GraphPorts, progress: Progress) -> dict[str, str]:
     with ports.projecting:
         watermarks = ports.history.watermarks()
         memory = ports.memory()  # taken first: who is erased while the ledger is read has their rows mended below
-        deltas = ledger.up_to(watermarks)
-        del ledger
-        rows = _told(chain.from_iterable(drain(delta) for delta in deltas.values()), progress)
-        proved = dict(ports.knowledge.load(rows, watermarks))
+        proved = dict(ports.knowledge.load(_told(ledger.rows(watermarks), progress), watermarks))
         if memory != ports.memory():  # another worker erased while the graph was filled
             for shop in proved:
                 mend(ports, shop)

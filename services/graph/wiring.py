@@ -13,7 +13,7 @@ from services.graph import backfill, working
 from services.graph.handlers import project
 from services.graph.pacing import Pacing
 from services.graph.ports import Changed, GraphPorts
-from services.graph.rebuild import rebuild
+from services.graph.rebuild import following, rebuild
 from services.graph.similarity import Refresher
 from services.graph.tidying import Tidier
 from services.graph.watch import Watch
@@ -21,7 +21,7 @@ from services.graph.working import Works
 from shared.bus.dispatch import Received, batches, each
 from shared.bus.port import Subscription, unready
 from shared.contracts.topics import COMMERCE, GRAPH_REQUESTS
-from shared.engines import Engines
+from shared.engines import Engines, open_history
 from shared.errors import TransientError, UnavailableError
 from shared.logs import logger
 
@@ -53,6 +53,7 @@ class GraphService:
             objects=engines.objects,
             clock=engines.clock,
             changed=self._changed,
+            reopen=partial(open_history, engines.settings),
         )
         self.watch = Watch(self.ports, partial(engines.bus.lag, GROUP, COMMERCE), self._unless_stopping)
         self.works = Works(self.ports, self._unless_stopping)
@@ -125,8 +126,9 @@ class GraphService:
                 return
             backfill.begin(self.ports)
             try:
-                yield
-                backfill.end(self.ports, self._unless_stopping)
+                with following(self.ports, more=events, progress=self._unless_stopping) as ledger:
+                    yield
+                    backfill.end(self.ports, self._unless_stopping, ledger)
             except BaseException:
                 self._in_background(partial(self._until_done, self._bring_in))
                 raise

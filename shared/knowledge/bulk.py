@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -27,32 +27,33 @@ class Columns:
     def __init__(self, table: Table) -> None:
         self._table = table
         head = node_head(table) if table.is_node else (("source", STRING), ("target", STRING))
-        self._types = dict((*head, *table.columns, *((name, type_) for name, type_, _ in table.derived)))
-        self._new = {name: value for name, _, value in table.derived}
-        self._pending: list[Mapping[str, Any]] = []
+        self._types, self._head = dict((*head, *table.columns)), len(head)
+        self._derived = table.derived
+        self._pending: list[tuple[Any, ...]] = []
         self._chunks: dict[str, list[pa.Array]] = {name: [] for name in self._types}
 
     def add(self, key: RowKey, row: Row) -> None:
         """Take a row."""
-        self._pending.append(self._table.parameters(key, row) | self._new)
+        address = self._table.address(key)
+        head = (address + key[1:])[: self._head] if self._table.is_node else address
+        self._pending.append(head + self._table.values(row))
         if len(self._pending) >= _CHUNK:
             self._flush()
 
     def table(self) -> pa.Table:
-        """Return all rows taken."""
+        """Return all rows taken, with what a new node says of the rest."""
         self._flush()
-        return pa.table(
-            {
-                name: pa.concat_arrays(chunks) if chunks else arrow([], self._types[name])
-                for name, chunks in self._chunks.items()
-            }
-        )
+        columns = {
+            name: pa.concat_arrays(chunks) if chunks else arrow([], self._types[name])
+            for name, chunks in self._chunks.items()
+        }
+        count = len(next(iter(columns.values())))
+        return pa.table(columns | {name: arrow([value] * count, type_) for name, type_, value in self._derived})
 
     def _flush(self) -> None:
-        if self._pending:
-            for name, type_ in self._types.items():
-                self._chunks[name].append(arrow([row[name] for row in self._pending], type_))
-            self._pending = []
+        for (name, type_), values in zip(self._types.items(), zip(*self._pending, strict=True), strict=False):
+            self._chunks[name].append(arrow(values, type_))
+        self._pending = []
 
 
 def fill(generation: Generation, rows: Iterable[tuple[RowKey, Row]]) -> None:

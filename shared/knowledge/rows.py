@@ -142,7 +142,7 @@ def add(delta: Delta, rows: Iterable[tuple[RowKey, Row]]) -> None:
         held = delta.get(key)
         if held is None:
             delta[key] = row
-        elif type(row) is not Link:  # a link says the same each time
+        elif held is not row and type(row) is not Link:  # a link says the same each time
             delta[key] = merge(held, row)
 
 
@@ -160,7 +160,7 @@ def uid(kind: str, shop: str, id: str) -> str:
 
 def canonical_facts(facts: Mapping[str, Fact]) -> str:
     """Return facts as canonical JSON: what the `facts` property of a node holds."""
-    return json.dumps(facts, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return _canonical(facts).decode("utf-8", "surrogatepass")
 
 
 def read_facts(text: str) -> Facts:
@@ -173,10 +173,14 @@ def read_facts(text: str) -> Facts:
 
 def canonical(key: RowKey, row: Row) -> bytes:
     """Return a row's canonical bytes."""
+    return _canonical((key, row))
+
+
+def _canonical(told: Any) -> bytes:
     try:
-        return _WRITER.encode((key, row))
+        return _WRITER.encode(told)
     except (UnicodeEncodeError, OverflowError, TypeError):  # half a character, a huge number, a number of another kind
-        text = json.dumps([key, row], ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        text = json.dumps(told, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
         return text.encode("utf-8", "surrogatepass")
 
 

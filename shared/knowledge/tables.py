@@ -56,6 +56,10 @@ class Table:
             head = {"source": source, "target": target}
         return head | self._properties(row)
 
+    def values(self, row: Row) -> tuple[Any, ...]:
+        """Return a row's properties in the order of the columns."""
+        return (canonical_facts(row.facts),) if isinstance(row, Facts) else tuple(row)
+
     def key(self, shop: str, record: Mapping[str, Any]) -> RowKey:
         """Return the key of a row that was read with the ids of its ends."""
         if self.is_node:

@@ -1,0 +1,41 @@
+"""Work in a process of its own, over a pipe: another core does it, and Python's lock here is left to others."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from multiprocessing.connection import Connection
+from typing import Any
+
+_PATIENCE = 5.0  # seconds that the process gets to end
+
+
+@contextmanager
+def apart(name: str, work: Callable[..., None], *arguments: Any) -> Iterator[Connection]:
+    """Run `work(connection, *arguments)` in a child process meanwhile; yield this end of a two-way connection.
+
+    The child is ended on leaving. When this process is gone, the child's end says so (`EOFError`, `BrokenPipeError`).
+    """
+    spawning = multiprocessing.get_context("spawn")  # to fork a process with threads is to inherit their locks
+    here, there = spawning.Pipe()
+    process = spawning.Process(target=work, args=(there, *arguments), name=name, daemon=True)
+    with closing(here):
+        with closing(there), _ctrl_c_left_to_us():
+            process.start()
+        try:
+            yield here
+        finally:
+            process.terminate()
+            process.join(_PATIENCE)
+
+
+@contextmanager
+def _ctrl_c_left_to_us() -> Iterator[None]:
+    """Block SIGINT while a child starts, which inherits that: this process hears it, and ends the child."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
