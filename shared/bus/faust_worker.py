@@ -76,11 +76,13 @@ class Worker:
         """Work until asked to stop.
 
         Raises:
-            UnavailableError: the app crashed.
+            UnavailableError: the app crashed, or a task that it cannot work without.
         """
         while not asked.is_set():
             if self._app.crashed or self._app.should_stop:
                 raise UnavailableError(f"the Faust app ended: {self._app.crash_reason!r}")
+            if ended := [task for task in self._tasks if task.done()]:
+                raise UnavailableError(f"a task of the worker ended: {ended[0]!r}")
             await _within(asked, _BEAT_SECONDS)
 
     async def stop(self) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from shared.bus import faust_worker
 from shared.bus.faust_worker import Worker
 from shared.bus.kafka_cluster import cluster
 from shared.config import Settings
 from shared.contracts.topics import PURCHASES
+from shared.errors import UnavailableError
 
 
 async def stopped(leave) -> None:
@@ -32,6 +35,20 @@ def test_a_worker_whose_consumer_never_closes_stops_all_the_same(monkeypatch):
     monkeypatch.setattr(faust_worker, "_LEAVING_SECONDS", 0.05)
     asyncio.run(asyncio.wait_for(stopped(never), 20))
     assert left == ["told to give up"]
+
+
+def test_a_worker_one_of_whose_tasks_has_ended_is_given_up():
+    """Another one is started then; without its commits, say, it would go on and never get anywhere."""
+
+    async def served() -> None:
+        with ThreadPoolExecutor(1) as executor:
+            here = cluster(Settings(bus_url="kafka://127.0.0.1:1"))
+            worker = Worker(here, "graph", [PURCHASES], print, batch=1, log=None, executor=executor)
+            worker._tasks = [asyncio.ensure_future(asyncio.sleep(0))]
+            await asyncio.wait_for(worker.serve(asyncio.Event()), 20)
+
+    with pytest.raises(UnavailableError, match="a task of the worker ended"):
+        asyncio.run(served())
 
 
 class OddOnce:
