@@ -137,8 +137,10 @@ def _obey(heard: socket.socket, told: socket.socket, stopping: threading.Event) 
         try:
             os._exit(128 + _next_ending(heard))
         except TimeoutError:
-            _log.error("process.stop-cut-short", seconds=LONGEST_STOP)
-            os._exit(0)
+            try:
+                _log.error("process.stop-cut-short", seconds=LONGEST_STOP)
+            finally:  # who reads the log may be gone, and to write to nobody is an error
+                os._exit(0)
 
 
 def _next_ending(heard: socket.socket) -> int:

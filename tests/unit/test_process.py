@@ -43,3 +43,9 @@ def test_a_process_that_is_told_twice_ends_at_once():
 def test_a_process_that_takes_too_long_to_end_is_cut_short():
     after = ended(END, busy=60)
     assert (0, True, True) == (after.returncode, "heard True" in after.stdout, "stop-cut-short" in after.stdout)
+
+
+def test_a_process_whose_log_nobody_reads_is_cut_short_all_the_same():
+    unread = f"gone, out = os.pipe(); os.dup2(out, 1); os.close(out); os.close(gone); {END}"
+    command = [sys.executable, "-c", TOLD.format(told=unread, busy=60).replace("print(", "(lambda *_, **__: None)(")]
+    assert subprocess.run(command, timeout=30, check=False).returncode == 0
