@@ -15,6 +15,9 @@ from servers.catalogue import SERVERS
 from servers.install import MissingToolError
 from servers.process import Server
 
+# Servers that live for minutes are not worth the thorough compiler: it takes as much processor time as all the rest.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+
 _MISSED = "what needs "  # begins the reason of what is skipped for want of a server
 _SLOW, _SERVERS = 200, 2  # about how many others such a test takes as long as
 _STARTING = 300  # seconds for a test that wants a real server: the first one to ask waits for its start, too

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from services.graph.communities import communities
-from services.graph.fitting import Fit, fit
 from services.graph.matching import match_tags
-from services.graph.neighbours import derive
 from services.graph.ports import Changed
-from services.graph.signals import baskets, present, until
 from services.graph.standings import Standings
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.knowledge.hindsight import Hindsight
-from shared.knowledge.port import KnowledgeWriter, PurchaseMatrix
+from shared.knowledge.port import KnowledgeWriter
 from shared.logs import logger
 from shared.metrics import REFRESH
+
+# Loading what derives takes longer than most commands, which never do: `deriving` is imported where it is needed.
+if TYPE_CHECKING:
+    from services.graph.fitting import Fit
 
 _PAUSES = 8.0  # a refresh is followed by a rest this many times as long
 _PATIENCE = 300.0  # seconds for which a shop that never falls quiet may wait
 _STALE = 86_400_000  # ms of the shop's own time after which whoever asks does not get the old neighbours
-_REFIT_AFTER = 7 * 86_400_000
-_REFIT_GROWTH = 1.2
 
 _log = logger("graph")
 
@@ -102,15 +100,14 @@ class Refresher:
             return True
 
     def _renew(self, shop: str) -> Fit:
+        from services.graph import deriving
+
         self._standings.renew(shop)
         self._match(shop)
-        purchases = self._knowledge.purchases(shop)
-        fitted = self._fit(shop, purchases)
-        derived = derive(purchases, self._knowledge.abouts(shop), fitted)
-        derived = replace(derived, communities=communities(purchases, derived.similar_to))
-        self._knowledge.refresh(shop, derived)
-        self._standings.keep(shop, purchases, derived)
-        return fitted
+        renewed = deriving.whole(self._knowledge, shop)
+        self._knowledge.refresh(shop, renewed.derived)
+        self._standings.keep(shop, renewed.standing())
+        return renewed.fitted
 
     def _match(self, shop: str) -> None:
         tags, categories = self._knowledge.interests(shop, "tag"), self._knowledge.interests(shop, "category")
@@ -128,19 +125,9 @@ class Refresher:
 
     def hindsight(self, shop: str, at: int) -> Hindsight | None:
         """Return what would have been derived at a moment (ms) of a shop's past; none if that is its present."""
-        purchases = self._knowledge.purchases(shop)
-        if at >= present(purchases):
-            return None
-        then = until(purchases, at)
-        return Hindsight.of(derive(then, self._knowledge.abouts(shop), fit(then)), baskets(then))
+        from services.graph import deriving
 
-    def _fit(self, shop: str, purchases: PurchaseMatrix) -> Fit:
-        """Fit anew when the shop has grown or gone on; between, what was fitted stands."""
-        record = self._knowledge.fitted(shop)
-        held = Fit.read(record.parameters, record.fit) if record else None
-        if held and present(purchases) < held.at + _REFIT_AFTER and held.grown(len(purchases.times)) < _REFIT_GROWTH:
-            return held
-        return fit(purchases)
+        return deriving.in_hindsight(self._knowledge, shop, at)
 
     def _run(self) -> None:
         while (shop := self._next()) is not None:

@@ -7,10 +7,12 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from services.graph.amending import Standing
 from services.graph.ports import Changed
-from shared.knowledge.port import Derived, PurchaseMatrix
+
+if TYPE_CHECKING:
+    from services.graph.amending import Standing  # loads what derives, which few commands need
 
 _SHOPS = 4  # whose purchases are held in memory; the others are refreshed as a whole
 
@@ -61,9 +63,8 @@ class Standings:
             self._news.pop(shop, None)
             self._held.pop(shop, None)
 
-    def keep(self, shop: str, purchases: PurchaseMatrix, derived: Derived) -> None:
+    def keep(self, shop: str, standing: Standing) -> None:
         """Keep what a whole refresh rested on."""
-        standing = Standing.of(purchases, derived)
         with self._lock:
             if self._news.get(shop, News()).anew:
                 return

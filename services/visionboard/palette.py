@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.vq import kmeans2
 
 MINIMUM_CONTRAST = 4.5
 _ASSETS = Path(__file__).parent / "assets"
@@ -135,6 +134,8 @@ def from_pictures(samples: Sequence[Floats]) -> Palette | None:
     lab = lab[(lab[:, 0] > _DARKEST) & (lab[:, 0] < _LIGHTEST)]
     if len(np.unique(lab.round(4), axis=0)) < _CLUSTERS * 4:
         return None
+    from scipy.cluster.vq import kmeans2  # takes half a second to load, and boards of drawn tiles do without
+
     centres, labels = kmeans2(lab, _CLUSTERS, minit="++", rng=np.random.default_rng(7), missing="warn")
     shares = np.bincount(labels, minlength=_CLUSTERS) / len(lab)
     vivid = np.hypot(centres[:, 1], centres[:, 2])

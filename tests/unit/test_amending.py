@@ -143,7 +143,7 @@ def test_an_erased_person_is_forgotten_at_once_and_nothing_stands(lines: list[Li
     stands = Standings()
     purchases = matrix(lines)
     derived = derive(purchases, {}, Fit(Parameters(), AT, 0, len(lines), 0, 0.0, {}))
-    stands.keep("s", purchases, derived)
+    stands.keep("s", Standing.of(purchases, derived))
     with stands.taken("s", AT) as (held, _):
         assert held is not None
     stands.note(Changed(frozenset({"s"}), anew=frozenset({"s"})))
@@ -154,7 +154,8 @@ def test_an_erased_person_is_forgotten_at_once_and_nothing_stands(lines: list[Li
 def test_what_another_process_refreshed_since_does_not_stand(lines: list[Line]) -> None:
     stands = Standings()
     purchases = matrix(lines)
-    stands.keep("s", purchases, derive(purchases, {}, Fit(Parameters(), AT, 0, len(lines), 0, 0.0, {})))
+    derived = derive(purchases, {}, Fit(Parameters(), AT, 0, len(lines), 0, 0.0, {}))
+    stands.keep("s", Standing.of(purchases, derived))
     with stands.taken("s", AT + 1) as (held, _):
         assert held is None
 
