@@ -5,6 +5,7 @@ What follows from what is a pure value (`Standing`); `Breaker` keeps one under a
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -123,8 +124,8 @@ class Breaker:
         before, self._standing = self._standing.state, standing
         if standing.state is not before:
             BREAKER_STATE.labels(self.name).set(standing.state)
-            tell = _log.warning if standing.state is State.OPEN else _log.info
-            tell("breaker", dependency=self.name, state=standing.state.name.lower())
+            level = logging.WARNING if standing.state is State.OPEN else logging.INFO
+            _log.log(level, "breaker", dependency=self.name, state=standing.state.name.lower())
 
 
 class Stands(Protocol):

@@ -23,7 +23,7 @@ FIELDS = frozenset({
     "count", "seconds", "status", "method", "route", "size", "attempt", "engine", "generation", "path",
     "decision_id", "template", "version", "layout", "fallback", "accepted", "duplicates", "conflicts",
     "rejected", "lag", "collection", "operation", "url", "port", "signal", "key_id", "scope", "host",
-    "refreshed", "equal", "differences",
+    "refreshed", "equal", "differences", "dependency", "state",
 })  # fmt: skip
 
 

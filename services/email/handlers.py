@@ -189,8 +189,8 @@ def _rendered(
     except InvalidInputError as error:
         if request.preview:
             raise
-        said = [f"{each.pointer} {each.detail}" for each in error.violations]
-        _log.error("a shop's template failed", template=own.id, problems=said, correlation_id=correlation_id)
+        count = len(error.violations)
+        _log.error("a shop's template failed", template=own.id, count=count, correlation_id=correlation_id)
         replaced = replace(wanted, fallback=wanted.template, fallback_reason="template-failed")
         return _built_in(replaced, correlation_id)
     return replace(planned, template=own.name, version=own.version), rendered

@@ -107,7 +107,7 @@ class SqliteCounters(MemoryCounters):
         """Return the file; one that cannot be read is begun anew, for it holds nothing that may not be lost."""
         with suppress(sqlite3.DatabaseError):
             return _connected(self._path)
-        _log.warning("counters.file-damaged", file=self._path.name)
+        _log.warning("counters.file-damaged", path=self._path.name)
         for suffix in ("", "-wal", "-shm"):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
         return _connected(self._path)

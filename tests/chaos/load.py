@@ -20,7 +20,7 @@ _REMEMBERED = 200
 _AGAIN = 0.06  # how often something acknowledged is sent again
 _CONTRADICTED = 0.03  # how often it is sent again with another content
 _KINDS = ("purchases",) * 12 + ("interests",) * 4 + ("products",) * 2 + ("users",) * 2
-_DRAIN_SECONDS = 90.0
+_DRAIN_SECONDS = 150.0  # who died holds an Idempotency-Key for two minutes
 
 Act = Callable[[], None]
 
