@@ -30,7 +30,7 @@ def start(*words: str | Path) -> subprocess.Popen[str]:
 
 def answer(*words: str | Path) -> dict:
     process = start(*words)
-    out, said = process.communicate(timeout=90)
+    out, said = process.communicate(timeout=150)
     assert process.returncode == 0, said
     return json.loads(out)
 

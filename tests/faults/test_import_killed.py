@@ -29,7 +29,7 @@ from shared.objects.files import FileObjects
 ROOT = Path(__file__).parents[2]
 SOME, MANY = 5, 25  # kills of each import
 SIZES = {"a large file, which fills the graph at its end": 4_000, "a small one, which is merged into it": 1_800}
-_PATIENCE = 60.0
+_PATIENCE = 180.0
 
 
 def purchase(number: int) -> dict:
