@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +67,12 @@ def _missing(name: str, error: MissingToolError) -> None:
     pytest.skip(f"{_MISSED}{name} ({error})")
 
 
-@pytest.fixture(scope="session")
-def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
-    """Start one more server of a kind, for a test that will do it harm: `start_server("kafka")`."""
+@contextmanager
+def _starting(homes: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
     with ExitStack() as running:
 
         def start(name: str, **options: Any) -> Server:
-            home: Path = tmp_path_factory.mktemp(name)
+            home: Path = homes.mktemp(name)
             try:
                 server = SERVERS[name].start(home, **options)
             except MissingToolError as error:
@@ -84,10 +83,23 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         yield start
 
 
+@pytest.fixture(scope="module")
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Start one more server of a kind, for a test that will do it harm: `start_server("kafka")`; its file ends it."""
+    with _starting(tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def _start_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    with _starting(tmp_path_factory) as start:
+        yield start
+
+
 def _url_of(name: str) -> Callable[..., str]:
     @pytest.fixture(scope="session", name=f"{name}_url")
-    def url(start_server: Callable[..., Server]) -> str:
-        return os.environ.get(SERVERS[name].variable) or start_server(name).url
+    def url(_start_for_all: Callable[..., Server]) -> str:
+        return os.environ.get(SERVERS[name].variable) or _start_for_all(name).url
 
     return url
 

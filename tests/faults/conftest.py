@@ -1,4 +1,4 @@
-"""The whole system on real servers, for every fault that is done to it on purpose; started once."""
+"""The whole system on real servers, for every fault that is done to it on purpose; at night started once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from chaos.plan import SERVERS
 from faults.system_ground import Ground, standing
 
 
-@pytest.fixture(scope="session")
+def _scope(fixture_name: str, config: pytest.Config) -> str:
+    """Share the system between files where most of them need it; else it would idle until all tests are through."""
+    return "session" if config.option.markexpr == "nightly" else "module"
+
+
+@pytest.fixture(scope=_scope)
 def whole_system(tmp_path_factory: pytest.TempPathFactory, install_server) -> Iterator[Ground]:
     for name in (*SERVERS, "toxiproxy"):
         install_server(name)
