@@ -58,10 +58,10 @@ class GraphPorts:
     objects: Objects
     clock: Clock
     changed: Callable[[Changed], None] = _nobody
-    reopen: Callable[[], History] | None = None
     projecting: threading.RLock = field(default_factory=threading.RLock)
     forgotten: Forgotten = field(default_factory=Forgotten)
     backfills: Backfills = field(default_factory=Backfills)
+    reopen: Callable[[], History] | None = None
 
     def newest_erasure(self) -> tuple[str, str, int]:
         """Return what every step of an erasure changes, whichever worker takes it.

@@ -78,9 +78,9 @@ def has_begun(process: subprocess.Popen[str], data: Path, *, engines_open: bool)
     return owner["pid"] == process.pid and (not engines_open or Path(owner["socket"]).exists())
 
 
-def kill_at_some_moment(process: subprocess.Popen[str], data: Path, chance: random.Random) -> bool:
+def kill_at_some_moment(process: subprocess.Popen[str], data: Path, chance: random.Random, *, further: bool) -> bool:
     """Kill a process while it opens its engines, starts its reader, or is on its way; say whether it was not done."""
-    deadline, engines_open, further = time.monotonic() + _PATIENCE, chance.random() < 0.8, chance.random() < 0.25
+    deadline, engines_open = time.monotonic() + _PATIENCE, chance.random() < 0.8
     before = resume_point(data)
     while process.poll() is None and not (
         has_begun(process, data, engines_open=engines_open) and (not further or resume_point(data) > before)
@@ -106,7 +106,7 @@ def imported(file: Path, data: Path, kills: int) -> tuple[dict, dict, set[int]]:
     chance, taken_up = random.Random(data.name), set()  # noqa: S311 (the same moments every time)
     while kills:
         process = start("import", "--data", data, "--shop", "s", file, "--json")
-        kills -= kill_at_some_moment(process, data, chance)
+        kills -= kill_at_some_moment(process, data, chance, further=kills % 3 == 0)
         taken_up.add(resume_point(data))
     counts = answer("import", "--data", data, "--shop", "s", file, "--json")
     return counts, answer("graph", "verify", "--data", data, "--json"), taken_up
