@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -23,6 +25,7 @@ def make_app(cluster: Cluster, group: str, loop: asyncio.AbstractEventLoop) -> f
         autodiscover=False,
         web_enabled=False,
         store="memory://",
+        datadir=Path(tempfile.gettempdir()) / cluster.physical(group),  # it makes one; elsewhere nothing may be written
         topic_allow_declare=False,
         topic_disable_leader=True,
         key_serializer="raw",

@@ -74,6 +74,7 @@ def test_from_what_an_image_holds_its_service_starts_becomes_ready_and_ends(serv
         json.loads(given) for instruction, given in instructions(DOCKERFILES[service]) if instruction == "ENTRYPOINT"
     ]
     command = [str(tmp_path / "opt/venv/bin" / entry[0]), *entry[1:]]
+    before = set((tmp_path / "app").rglob("*"))
     with subprocess.Popen(command, cwd=tmp_path / "app", env=environment) as process:
         try:
             until_ready(int(ports["TASTEGRAPH_OPERATIONS_PORT"]), 120)
@@ -81,3 +82,4 @@ def test_from_what_an_image_holds_its_service_starts_becomes_ready_and_ends(serv
             assert process.wait(25) == 0
         finally:
             process.kill()
+    assert set((tmp_path / "app").rglob("*")) == before, "its root is read-only"
