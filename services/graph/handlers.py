@@ -9,10 +9,10 @@ from typing import Any
 from services.graph.contacts import keep_contact
 from services.graph.erasure import erase, forget_crossed, is_forgotten
 from services.graph.ports import Changed, GraphPorts
-from shared.bus.dispatch import Received
-from shared.bus.port import Position, Record
+from shared.bus.dispatch import Received, fetched
+from shared.bus.port import Position
 from shared.clock import to_ms
-from shared.contracts.codec import ASSUMED, Envelope, canonical, decode, digest_of
+from shared.contracts.codec import ASSUMED, Envelope, canonical, digest_of
 from shared.contracts.events import (
     InterestExpressed,
     Kind,
@@ -28,6 +28,7 @@ from shared.history.port import Entry, Outcome
 from shared.knowledge.projection import Delta, fold
 from shared.metrics import EVENT_TO_GRAPH, EVENTS_PROJECTED
 
+GROUP = "graph"
 _READ = 500  # records fetched from the log at a time
 
 
@@ -112,16 +113,8 @@ def _missing(until: Position, held: int, ports: GraphPorts) -> Iterator[list[Rec
         records = [r for r in records if r.position.log == until.log and start <= r.position.offset < until.offset]
         if not records:
             return
-        yield [Received(record, _decoded(record)) for record in records]
+        yield [fetched(record, bus=ports.bus, group=GROUP, clock=ports.clock) for record in records]
         start = records[-1].position.offset + 1
-
-
-def _decoded(record: Record) -> Envelope[Any] | None:
-    try:
-        envelope = decode(record.message)
-    except InvalidInputError:
-        return None  # the bus offered it before, and it went to the dead letters then
-    return envelope if record.message.key.startswith(f"{envelope.shop}|".encode()) else None
 
 
 def _project(batch: Sequence[Received], ports: GraphPorts) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from cachetools.func import ttl_cache
 
 from services.graph import backfill, working
-from services.graph.handlers import project
+from services.graph.handlers import GROUP, project
 from services.graph.pacing import Pacing
 from services.graph.ports import Changed, GraphPorts
 from services.graph.rebuild import following, rebuild
@@ -25,7 +25,6 @@ from shared.engines import Engines, open_history
 from shared.errors import TransientError, UnavailableError
 from shared.logs import logger
 
-GROUP = "graph"
 _LAG_SECONDS = 1.0  # for so long an answer stands: asking Kafka costs as much as a small batch
 _GRACE = (
     1.0  # seconds after an import was ended, often by the end of the process: what it began is resumed at the start

@@ -119,6 +119,16 @@ def replay(bus: Bus, ids: Sequence[str], shop: str | None = None, value: bytes |
     return [Replayed(one.id, position) for one, position in zip(letters, bus.publish(messages), strict=True)]
 
 
+def is_parked(bus: Bus, at: Position) -> bool:
+    """Say whether the dead letters hold what stood there in the log. Looks through all of them: for rare cases only.
+
+    Raises:
+        UnavailableError: the bus does not answer.
+    """
+    name = DEAD_LETTER_TOPICS.get(at.topic)
+    return name is not None and any(_opened(record).at == at for record in _backwards(bus, name))
+
+
 def _corrected(one: DeadLetter, value: bytes) -> Message:
     """Put another value in the original's place; it must be an event, and of the same shop."""
     message = Message(one.original.topic, one.original.key, value, one.original.headers)

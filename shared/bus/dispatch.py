@@ -11,6 +11,7 @@ from typing import Any
 from structlog.contextvars import bound_contextvars
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from shared.bus.deadletters import is_parked
 from shared.bus.hops import handled, handled_together
 from shared.bus.parking import Failure, describe, letter
 from shared.bus.port import BatchHandler, Bus, Position, Record
@@ -207,6 +208,26 @@ class _Dispatcher:
         self._parked.add(record.position)
         DEAD_LETTERS.labels(topic, code).inc()
         _log.error("message.parked", group=self._group, topic=topic, offset=record.position.offset, code=code)
+
+
+def fetched(record: Record, *, bus: Bus, group: str, clock: Clock) -> Received:
+    """Decode a record that was fetched from the log, not offered; what is no event of ours is parked, unless it was.
+
+    It was, if the bus offered it before. It was not, if the group's offsets were moved past it.
+
+    Raises:
+        UnavailableError: the dead letters cannot be read or written.
+    """
+    if record.message.forgotten:
+        return Received(record, None)
+    try:
+        return Received(record, of_its_shop(record))
+    except InvalidInputError as error:
+        if not is_parked(bus, record.position):
+            code, message = describe(error)
+            bus.publish([letter(record, group, code, message, Failure.again(None, clock.now()))])
+            DEAD_LETTERS.labels(record.position.topic, code).inc()
+        return Received(record, None)
 
 
 def of_its_shop(record: Record) -> Envelope[Any]:

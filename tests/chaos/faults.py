@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -44,7 +45,7 @@ class Faults:
     journal: Journal
     bus: KafkaBus
     poison: set[Place] = field(default_factory=set)
-    wiped: Heal = _nothing  # told before the graph is wiped
+    wiping: Callable[[], AbstractContextManager[None]] = nullcontext  # entered while the graph is wiped
 
     @classmethod
     def of(cls, system: System, journal: Journal) -> Faults:
@@ -104,8 +105,7 @@ class Faults:
     def _wipe(self, _: Strike) -> Heal:
         server = self.system.servers["neo4j"]
         address, auth = f"bolt://127.0.0.1:{server.port}", ("neo4j", neo4j_server.PASSWORD)
-        self.wiped()
-        with GraphDatabase.driver(address, auth=auth) as driver:
+        with self.wiping(), GraphDatabase.driver(address, auth=auth) as driver:
             driver.execute_query("MATCH (n) DETACH DELETE n")
         return _nothing
 

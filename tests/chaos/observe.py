@@ -62,10 +62,14 @@ class Sampler:
             stopping.set()
             thread.join()
 
-    def forget_graph(self) -> None:
-        """Note that the graph is wiped now."""
+    @contextmanager
+    def forgetting_graph(self) -> Iterator[None]:
+        """Note that the graph is wiped meanwhile: what was seen before it counts no more, and nothing is seen of it."""
         with self._lock:
-            self.samples.append(("", {}))
+            try:
+                yield
+            finally:
+                self.samples.append(("", {}))
 
     def _sample(self, whose: str, ask: Any) -> None:
         with self._lock, suppress(TastegraphError):

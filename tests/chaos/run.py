@@ -71,7 +71,7 @@ def run(strikes: Sequence[Strike], seconds: float, seed: int, home: Path, **opti
     journal = Journal()
     with running(home, **options) as system, closing(system.engines()) as engines:
         sampler, faults = Sampler(engines), Faults.of(system, journal)
-        faults.wiped = sampler.forget_graph
+        faults.wiping = sampler.forgetting_graph
         load = Load(Client(system, journal), seed)
         with sampler.running(), load.running():
             missed = strike(strikes, seconds, faults)

@@ -114,7 +114,7 @@ def standing(home: Path) -> Iterator[Ground]:
     journal = Journal()
     with running(home, through=_BREAKABLE) as system, closing(system.engines()) as engines:
         sampler, faults = Sampler(engines), Faults.of(system, journal)
-        faults.wiped = sampler.forget_graph
+        faults.wiping = sampler.forgetting_graph
         with sampler.running(), closing(faults.bus):
             yield Ground(system, engines, faults, sampler, journal, Client(system, journal))
 

@@ -11,6 +11,7 @@ from unit.graph_ground import NOW, ForgetfulHistory, bought, erased, graph, publ
 from services.graph.handlers import catch_up, project
 from services.graph.ports import Changed
 from services.graph.rebuild import verify
+from shared.bus.deadletters import list_dead_letters
 from shared.bus.dispatch import Received
 from shared.bus.port import Message
 from shared.clock import to_ms
@@ -62,6 +63,17 @@ def test_what_the_bus_skipped_is_fetched_from_the_log(ports):
     project(batch[4:], ports)
     project(batch[:4], ports)
     assert times(ports) == 5
+
+
+def test_poison_that_the_bus_skipped_is_parked_once(ports):
+    """The group's offsets were moved past it before anybody had seen it."""
+    [bad] = ports.bus.publish([Message(PURCHASES, b"shop|ann", b"?")])
+    batch = published(ports, bought("p1"), bought("p2"))
+    project(batch[:1], ports)
+    ports.knowledge.load([], [])  # set back: the log is read from its beginning once more
+    project(batch[1:], ports)
+    assert times(ports) == 2
+    assert [(one.at, one.group) for one in list_dead_letters(ports.bus)] == [(bad.position, "graph")]
 
 
 def test_a_conflicting_purchase_has_no_effect(ports):
