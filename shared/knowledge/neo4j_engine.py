@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import neo4j
@@ -246,9 +246,11 @@ class Neo4jEngine:
             self.run("first_generation", {"number": number, "format": FORMAT})
 
 
-def _pointer_in(result: neo4j.Result) -> Pointer | None:
+def _pointer_in(result: Iterable[neo4j.Record]) -> Pointer | None:
+    """Return what the statement found; a node that is deleted while it is read is found, and says nothing."""
     rows = [dict(row) for row in result]
-    return Pointer(rows[0]["number"], rows[0]["format"], bool(rows[0]["complete"])) if rows else None
+    found = rows[0] if rows and rows[0]["number"] is not None else None
+    return Pointer(found["number"], found["format"], bool(found["complete"])) if found else None
 
 
 def _query(text: str, seconds: float) -> neo4j.Query:
