@@ -10,12 +10,13 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from services.graph.bulk import in_bulk
-from services.graph.folding import Folding, Ledger, Progress, Rows, quietly, reaches, unheeded
+from services.graph.folding import Folding, Ledger, Progress, events_under, quietly, reaches, unheeded
 from services.graph.ports import GraphPorts
 from shared.apart import apart
 from shared.bus.port import Position
 from shared.errors import TastegraphError, UnavailableError
 from shared.history.port import Entry, History
+from shared.knowledge.projection import Rows
 from shared.logs import logger
 
 _LARGE = 20_000  # events from which on a process of its own is worth its start
@@ -38,7 +39,7 @@ def reading(
         UnavailableError: the history does not answer.
     """
     here = Folding(ports.history, ports.memory, progress=progress, heed=heed)
-    held = sum(mark.offset + 1 for mark in ports.history.watermarks())
+    held = events_under(ports.history.watermarks())
     if ports.reopen is None or held + more < _LARGE:
         yield here
         return
@@ -128,7 +129,7 @@ def _followed(connection: Connection, folding: Folding, history: History) -> Seq
     while True:
         while not connection.poll(_LOOK):
             grown = history.watermarks()
-            if (events := sum(mark.offset + 1 for mark in grown)) >= reached + _AHEAD:
+            if (events := events_under(grown)) >= reached + _AHEAD:
                 folding.read(grown)
                 reached = events
         asked = connection.recv()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.graph.folding import Ledger, Progress, quietly
+from services.graph.folding import Ledger, Progress, events_under, quietly
 from services.graph.handlers import catch_up
 from services.graph.ports import GraphPorts
 from services.graph.rebuild import fill_from, rebuild
@@ -18,8 +18,7 @@ def is_worthwhile(events: int, ports: GraphPorts) -> bool:
     Raises:
         UnavailableError: the history does not answer.
     """
-    held = sum(mark.offset + 1 for mark in ports.history.watermarks())
-    return events * _SHARE >= held
+    return events * _SHARE >= events_under(ports.history.watermarks())
 
 
 def begin(ports: GraphPorts) -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Protocol
 
 from shared.bus.port import Position
 from shared.history.port import Entry, History
-from shared.knowledge.projection import Delta, Row, RowKey, drain, project
+from shared.knowledge.projection import Delta, Rows, drain, project
 from shared.knowledge.rows import add
 
 Progress = Callable[[str, int], None]  # what is being done, and how many entries or rows of it
-Rows = Iterator[tuple[RowKey, Row]]
 Covered = Callable[[Entry], bool]
 Deltas = dict[str, Delta]  # shop → its rows
 
@@ -98,6 +97,11 @@ class Folding:
                 add(self._deltas.setdefault(entry.shop, {}), project(entry))
             if count % _STEP == 0:
                 self._progress("reading the ledger", count)
+
+
+def events_under(watermarks: Sequence[Position]) -> int:
+    """Return how many records of the log lie at or under the watermarks."""
+    return sum(mark.offset + 1 for mark in watermarks)
 
 
 def within(watermarks: Sequence[Position]) -> Covered:

@@ -201,13 +201,17 @@ class _Dispatcher:
 
     def _park(self, record: Record, error: Exception) -> None:
         """Publish a dead letter; on return it is durable. A topic declared without dead letters only logs it."""
-        code, message = describe(error)
-        topic = record.position.topic
-        if TOPICS[topic].dead_letters:
-            self._bus.publish([letter(record, self._group, code, message, self._failures[record.position])])
+        _publish_letter(record, error, self._failures[record.position], bus=self._bus, group=self._group)
         self._parked.add(record.position)
-        DEAD_LETTERS.labels(topic, code).inc()
-        _log.error("message.parked", group=self._group, topic=topic, offset=record.position.offset, code=code)
+
+
+def _publish_letter(record: Record, error: Exception, failure: Failure, *, bus: Bus, group: str) -> None:
+    code, message = describe(error)
+    topic = record.position.topic
+    if TOPICS[topic].dead_letters:
+        bus.publish([letter(record, group, code, message, failure)])
+    DEAD_LETTERS.labels(topic, code).inc()
+    _log.error("message.parked", group=group, topic=topic, offset=record.position.offset, code=code)
 
 
 def fetched(record: Record, *, bus: Bus, group: str, clock: Clock) -> Received:
@@ -224,9 +228,7 @@ def fetched(record: Record, *, bus: Bus, group: str, clock: Clock) -> Received:
         return Received(record, of_its_shop(record))
     except InvalidInputError as error:
         if not is_parked(bus, record.position):
-            code, message = describe(error)
-            bus.publish([letter(record, group, code, message, Failure.again(None, clock.now()))])
-            DEAD_LETTERS.labels(record.position.topic, code).inc()
+            _publish_letter(record, error, Failure.again(None, clock.now()), bus=bus, group=group)
         return Received(record, None)
 
 

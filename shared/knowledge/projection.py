@@ -39,6 +39,7 @@ __all__ = [
     "Delta",
     "Row",
     "RowKey",
+    "Rows",
     "about",
     "brand_id",
     "category_id",
