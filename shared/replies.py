@@ -9,7 +9,7 @@ from typing import Any
 from shared.bus.port import Bus
 from shared.clock import Clock
 from shared.contracts.codec import Envelope, encode
-from shared.contracts.requests import EXPIRED, Replied, ReplyStatus
+from shared.contracts.requests import EXPIRED, PARKED, Replied, ReplyStatus
 from shared.errors import InvalidInputError, PermanentError
 from shared.metrics import REQUEST_TO_REPLY
 
@@ -52,6 +52,16 @@ def expire(envelope: Envelope[Any], bus: Bus) -> None:
         UnavailableError: the reply was not taken.
     """
     problem = {"code": EXPIRED, "detail": "the request came too late and was not done; ask again"}
+    _answer(envelope, Replied(request_id=envelope.data.request_id, status=ReplyStatus.FAILED, problem=problem), bus)
+
+
+def give_up(envelope: Envelope[Any], bus: Bus) -> None:
+    """Tell who asked, if anybody did, that the request goes to the dead letters; its job is done if it is replayed.
+
+    Raises:
+        UnavailableError: the reply was not taken.
+    """
+    problem = {"code": PARKED, "detail": "the request could not be handled; its shop's operators have been told"}
     _answer(envelope, Replied(request_id=envelope.data.request_id, status=ReplyStatus.FAILED, problem=problem), bus)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from services.email.handlers import Cap, EmailPorts, handle
 from services.email.sandbox.pool import Sandbox
@@ -12,6 +13,7 @@ from shared.bus.port import Subscription, unready
 from shared.contracts.topics import EMAIL_REQUESTS
 from shared.engines import Engines
 from shared.errors import UsageError
+from shared.replies import give_up
 
 GROUP = "email"
 _BATCH = 16
@@ -26,8 +28,11 @@ class EmailService:
 
     def start(self) -> None:
         """Begin to answer email requests."""
-        handler = each(lambda envelope: handle(envelope, self.ports), bus=self.ports.bus, group=GROUP)
-        self._subscriptions.append(self.ports.bus.subscribe(GROUP, [EMAIL_REQUESTS], handler, batch=_BATCH))
+        bus = self.ports.bus
+        handler = each(
+            lambda envelope: handle(envelope, self.ports), bus=bus, group=GROUP, giving_up=partial(give_up, bus=bus)
+        )
+        self._subscriptions.append(bus.subscribe(GROUP, [EMAIL_REQUESTS], handler, batch=_BATCH))
 
     def unready(self) -> str | None:
         """Return what keeps the consumer from its work, or none."""

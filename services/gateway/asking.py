@@ -20,6 +20,7 @@ from shared.clock import Clock, to_ms
 from shared.contracts.codec import Envelope, digest, encode
 from shared.contracts.requests import (
     EXPIRED,
+    PARKED,
     BoardRequested,
     EmailRequested,
     GraphWorkRequested,
@@ -117,7 +118,7 @@ class Asker:
         finally:
             self._waiters.release()
         breaker.succeeded()
-        return reply
+        return None if _is_parked(reply.problem) else reply  # its job says so, and may still be done
 
     def hear(self, record: Record) -> None:
         """Take a reply that somebody waits for in this process; of several gateways only one has the asker.
@@ -148,7 +149,7 @@ class Asker:
             return
         if _of_an_earlier_asking(reply, job, to_ms(self._ports.clock.now())):
             return
-        if job.body["status"] in UNANSWERED:
+        if may_be_answered(job):
             body = {**job.body, **outcome(reply, job.body)}
             with suppress(ConflictError):  # the same reply was heard twice, and has been kept just now
                 self._ports.documents.put(JOBS, shop, reply.request_id, body, expect=job.version)
@@ -215,13 +216,21 @@ def _of_an_earlier_asking(reply: Replied, job: Document, now: int) -> bool:
     return _came_too_late(reply) and now <= int(job.body["expires_at"])
 
 
+def may_be_answered(job: Document) -> bool:
+    """Say whether a reply counts: none has come, or one that said that the request is parked; it may be replayed."""
+    return job.body["status"] in UNANSWERED or _is_parked(job.body.get("problem"))
+
+
+def _is_parked(problem: Mapping[str, Any] | None) -> bool:
+    return (problem or {}).get("code") == PARKED
+
+
 def outcome(reply: Replied, job: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a job keeps of a reply; a result that has a place of its own stays there."""
-    kept: dict[str, Any] = {"status": EXPIRED if _came_too_late(reply) else reply.status.value}
+    status = EXPIRED if _came_too_late(reply) else reply.status.value
+    kept: dict[str, Any] = {"status": status, "problem": reply.problem}
     if reply.status is ReplyStatus.SKIPPED or job["preview"]:
         kept["result"] = reply.result
-    if reply.problem is not None:
-        kept["problem"] = reply.problem
     return kept
 
 

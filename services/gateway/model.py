@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.bus.port import Position
 from shared.clock import from_ms
-from shared.contracts.requests import EXPIRED
+from shared.contracts.requests import EXPIRED, PARKED
 from shared.errors import InvalidInputError, Violation
 from shared.history.port import Conflict, Document, Entry
 from shared.knowledge.insight import Interest, Product, Profile
@@ -234,7 +234,7 @@ def _problem(told: Mapping[str, Any], job_id: str) -> dict[str, Any]:
     return {
         "type": f"/problems/{told.get('code', 'failed')}",
         "title": "Unprocessable Entity" if found else "The request failed",
-        "status": 422,
+        "status": 500 if told.get("code") == PARKED else 422,
         "detail": str(told.get("detail", "")),
         "trace_id": job_id,
         "errors": found or None,

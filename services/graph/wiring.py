@@ -24,6 +24,7 @@ from shared.contracts.topics import COMMERCE, GRAPH_REQUESTS
 from shared.engines import Engines, open_history
 from shared.errors import TransientError, UnavailableError
 from shared.logs import logger
+from shared.replies import give_up
 
 _LAG_SECONDS = 1.0  # for so long an answer stands: asking Kafka costs as much as a small batch
 _GRACE = (
@@ -186,8 +187,9 @@ class GraphService:
         self._subscription = self._engines.bus.subscribe(
             GROUP, COMMERCE, handler, batch=self._engines.settings.graph_batch
         )
-        asked = each(self.works.handle, bus=self._engines.bus, group=working.GROUP)
-        self._asked = self._engines.bus.subscribe(working.GROUP, [GRAPH_REQUESTS], asked, batch=1)
+        bus = self._engines.bus
+        asked = each(self.works.handle, bus=bus, group=working.GROUP, giving_up=partial(give_up, bus=bus))
+        self._asked = bus.subscribe(working.GROUP, [GRAPH_REQUESTS], asked, batch=1)
         self.watch.start()
 
     def _changed(self, changed: Changed) -> None:

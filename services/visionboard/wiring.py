@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from services.visionboard.addresses import Rules
 from services.visionboard.fetch import Fetcher
@@ -14,6 +15,7 @@ from shared.bus.port import Subscription, unready
 from shared.config import Settings
 from shared.contracts.topics import BOARD_REQUESTS
 from shared.engines import Engines
+from shared.replies import give_up
 
 GROUP = "visionboard"
 _BATCH = 8  # a board takes a third of a second: a batch stays a matter of seconds
@@ -30,8 +32,11 @@ class VisionboardService:
     def start(self) -> None:
         """Begin to answer board requests."""
         warm()
-        handler = each(lambda envelope: handle(envelope, self.ports), bus=self.ports.bus, group=GROUP)
-        self._subscriptions.append(self.ports.bus.subscribe(GROUP, [BOARD_REQUESTS], handler, batch=_BATCH))
+        bus = self.ports.bus
+        handler = each(
+            lambda envelope: handle(envelope, self.ports), bus=bus, group=GROUP, giving_up=partial(give_up, bus=bus)
+        )
+        self._subscriptions.append(bus.subscribe(GROUP, [BOARD_REQUESTS], handler, batch=_BATCH))
 
     def unready(self) -> str | None:
         """Return what keeps the consumer from its work, or none."""

@@ -45,6 +45,10 @@ class Patience:
 _PATIENCE = Patience()
 
 
+def _untold(_: Envelope[Any], /) -> None:
+    """Tell nobody: there is nobody who waits."""
+
+
 def each(
     handler: Callable[[Envelope[Any]], None],
     *,
@@ -52,6 +56,7 @@ def each(
     group: str,
     patience: Patience = _PATIENCE,
     clock: Clock | None = None,
+    giving_up: Callable[[Envelope[Any]], None] = _untold,
 ) -> BatchHandler:
     """Return a batch handler that decodes every record and hands it to `handler`, one by one, in order.
 
@@ -59,6 +64,7 @@ def each(
     of it was done already is not handed over twice. PermanentError, or a record that is no event of ours: parked in
     the dead letters, durably, before the batch counts as done. Any other exception: logged, tried again, then parked
     with the code "crashed". If the dead letters cannot be written, TransientError is raised: nothing is skipped.
+    Before an event is parked, `giving_up` hears of it; perhaps more than once.
 
     While an event is handled, `correlation_id` and `shop` are bound to every log line.
     """
@@ -68,7 +74,7 @@ def each(
             if item.envelope is not None:
                 handler(item.envelope)
 
-    dispatcher = _Dispatcher(handle, bus, group, patience, clock or SystemClock())
+    dispatcher = _Dispatcher(handle, bus, group, patience, clock or SystemClock(), giving_up)
     return dispatcher.one_by_one
 
 
@@ -103,12 +109,14 @@ class _Dispatcher:
         group: str,
         patience: Patience,
         clock: Clock,
+        giving_up: Callable[[Envelope[Any]], None] = _untold,
     ) -> None:
         self._handler = handler
         self._bus = bus
         self._group = group
         self._patience = patience
         self._clock = clock
+        self._giving_up = giving_up
         self._done: set[Position] = set()
         self._parked: set[Position] = set()
         self._failures: dict[Position, Failure] = {}
@@ -173,6 +181,7 @@ class _Dispatcher:
         """Park a message, and let the handler see its position without it."""
         if item.envelope is None:
             raise TransientError("the handler fails even without the message; stopping here") from error
+        self._giving_up(item.envelope)
         self._park(item.record, error)
         self._try([Received(item.record, None)], retried=TransientError)
 

@@ -11,6 +11,7 @@ from shared.contracts.templates import Draft
 from shared.contracts.values import Id, Model, Moment
 
 GraphWork = Literal["verify", "rebuild", "repair"]
+PARKED = "parked"  # the code of a problem: the request could not be handled, and waits in the dead letters
 EXPIRED = "expired"  # the code of a problem: nobody got to the request in time, and nothing was done
 
 

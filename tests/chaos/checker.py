@@ -147,11 +147,11 @@ def _unequal(seen: Observed) -> list[str]:
 
 
 def _backwards(seen: Observed) -> list[str]:
-    """I5: a watermark only advances; a wiped graph begins anew."""
+    """I5: a watermark only advances in its generation of the graph; a wiped graph begins anew."""
     found, last = [], {}
     for whose, marks in seen.samples:
         if not whose:
-            last = {key: at for key, at in last.items() if key[0] != "graph"}
+            last = {key: at for key, at in last.items() if not key[0].startswith("graph")}
         for place, offset in marks.items():
             if offset < last.get((whose, place), offset):
                 found.append(f"{whose} {place}: {last[whose, place]} → {offset}")

@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,8 @@ class Sampler:
 
         def sample() -> None:
             while not stopping.wait(_SAMPLE_SECONDS):
-                self._sample("history", self._engines.history.watermarks)
-                self._sample("graph", self._engines.knowledge.watermarks)
+                self._sample(lambda: "history", self._engines.history.watermarks)
+                self._sample(self._graph, self._engines.knowledge.watermarks)
 
         thread = threading.Thread(target=sample, name="sampling", daemon=True)
         thread.start()
@@ -71,9 +71,14 @@ class Sampler:
             finally:
                 self.samples.append(("", {}))
 
-    def _sample(self, whose: str, ask: Any) -> None:
+    def _sample(self, name: Callable[[], str], ask: Callable[[], Iterable[Position]]) -> None:
         with self._lock, suppress(TastegraphError):
-            self.samples.append((whose, _marks(ask())))
+            whose, marks = name(), _marks(ask())
+            if whose == name():  # another generation may have begun to count in between
+                self.samples.append((whose, marks))
+
+    def _graph(self) -> str:
+        return f"graph, generation {self._engines.knowledge.status()['generation']}"
 
 
 def wait_for_quiet(engines: Engines, ports: GraphPorts, seconds: float) -> str:

@@ -31,7 +31,8 @@ class Made:
     digest: str
 
 
-Sample = tuple[str, Mapping[tuple[str, str, int], int]]  # whose watermarks, and how far they are
+# Whose watermarks (history, or a generation of the graph: a rebuilt one may begin behind), and how far they are.
+Sample = tuple[str, Mapping[tuple[str, str, int], int]]
 
 
 @dataclass

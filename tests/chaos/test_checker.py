@@ -46,7 +46,12 @@ def good() -> tuple[list[Attempt], Observed]:
         digests={"ledger": {"s": "1"}, "graph": {"s": "1"}, "embedded": {"s": "1"}},
         bought={("s", "u", "milk"): 2},
         made=[Made("s", "email", "e1", "x"), Made("s", "email", "e1", "x")],
-        samples=[("graph", {(TOPIC, 0, 0): 1}), ("", {}), ("graph", {(TOPIC, 0, 0): 0})],
+        samples=[
+            ("graph, generation 1", {(TOPIC, 0, 0): 2}),
+            ("graph, generation 2", {(TOPIC, 0, 0): 1}),
+            ("", {}),
+            ("graph, generation 1", {(TOPIC, 0, 0): 0}),
+        ],
     )
 
 
@@ -71,7 +76,7 @@ def test_a_run_that_went_well_is_found_well_and_its_acknowledgements_are_counted
         ("unasked", lambda seen: replace(seen, ledger=[*seen.ledger, said("never", 4)])),
         ("unequal", lambda seen: replace(seen, digests={**seen.digests, "graph": {"s": "2"}})),
         ("unequal", lambda seen: replace(seen, digests={**seen.digests, "embedded": {}})),
-        ("backwards", lambda seen: replace(seen, samples=[seen.samples[0], seen.samples[2]])),
+        ("backwards", lambda seen: replace(seen, samples=[seen.samples[0], seen.samples[3]])),
         ("misjudged", lambda seen: replace(seen, quarantined=[])),
         ("misjudged", lambda seen: replace(seen, ledger=[seen.ledger[0], said("b", 3, "other")])),
         ("misjudged", lambda seen: replace(seen, log=[*seen.log, said("z", 5)])),

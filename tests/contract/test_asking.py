@@ -4,18 +4,23 @@ import threading
 import time
 import uuid
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
 from services.gateway.asking import JOBS, Asker, AskerPorts
 from services.gateway.wiring import GROUP
 from shared.breakers import Breakers
-from shared.bus.dispatch import each
+from shared.bus.deadletters import list_dead_letters, replay
+from shared.bus.dispatch import Patience, each
 from shared.clock import SystemClock
 from shared.contracts.codec import encode
-from shared.contracts.requests import EmailRequested, Replied
+from shared.contracts.requests import EmailRequested, Replied, ReplyStatus
 from shared.contracts.topics import EMAIL_REQUESTS, REPLIES
 from shared.history.sqlite import SqliteHistory
+from shared.replies import give_up, reply
+
+QUICK = Patience(attempts=2, first_pause=0.01, longest_pause=0.02)
 
 
 @pytest.fixture
@@ -99,6 +104,27 @@ def test_a_reply_that_comes_late_is_kept_for_the_job_though_its_gateway_is_gone(
     assert asker.ask("acme", asked, "c") is None
     assert history.get(JOBS, "acme", asked.request_id).body["status"] == "pending"
     until(lambda: history.get(JOBS, "acme", asked.request_id).body["status"] == "done")
+
+
+def test_a_request_that_crashes_whoever_takes_it_ends_its_job_and_a_replay_ends_it_otherwise(gateways, bus, history):
+    asked, asker, broken = request(), gateways(), threading.Event()
+    broken.set()
+
+    def answer(envelope):
+        if broken.is_set():
+            raise KeyError("a mistake of ours")
+        reply(envelope, ReplyStatus.DONE, bus, SystemClock(), kind="email")
+
+    handler = each(answer, bus=bus, group="email", patience=QUICK, giving_up=partial(give_up, bus=bus))
+    until(bus.subscribe("email", [EMAIL_REQUESTS], handler).unready, none=True)
+    assert asker.ask("acme", asked, "c") is None
+    job = history.get(JOBS, "acme", asked.request_id).body
+    assert ("failed", "parked") == (job["status"], job["problem"]["code"])
+    until(lambda: list_dead_letters(bus))
+    broken.clear()
+    replay(bus, [list_dead_letters(bus)[0].id])
+    until(lambda: history.get(JOBS, "acme", asked.request_id).body["status"] == "done")
+    assert history.get(JOBS, "acme", asked.request_id).body["problem"] is None
 
 
 def test_a_reply_that_comes_twice_changes_nothing_the_second_time(gateways, answering, history):

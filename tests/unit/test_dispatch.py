@@ -144,6 +144,15 @@ def test_a_crash_is_logged_with_its_traceback_tried_again_and_then_parked(bus):
     assert headers(letter)["dlt-attempts"] == "3"
 
 
+def test_before_an_event_is_parked_whoever_waits_for_it_is_told(bus):
+    told = []
+    handler = Handler(a=[KeyError("always")] * 3, b=[ConflictError("another stands")], c=[KeyError("once")])
+    one_by_one(bus, handler, giving_up=lambda envelope: told.append((envelope.id, len(parked(bus)))))(
+        offered(bus, "a", "b", "c")
+    )
+    assert told == [("a", 0), ("b", 1)]
+
+
 def test_a_crash_that_passes_is_not_parked(bus):
     handler = Handler(a=[KeyError("once")])
     one_by_one(bus, handler)(offered(bus, "a"))
