@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 from services.graph.compare import mend
 from services.graph.contacts import CONTACTS
@@ -45,27 +46,37 @@ def erase(entry: Entry, ports: GraphPorts, *, again: bool) -> None:
     _log.info("user.erased", shop=shop, reason="repeated" if again else "asked")
 
 
-def is_forgotten(entry: Entry, ports: GraphPorts) -> bool:
-    """Say whether an entry is about a person erased after it happened; if so the ledger has forgotten it too."""
-    if entry.user_id is None:
-        return False
-    erasure = ports.history.get(ERASURES, entry.shop, entry.user_id)
-    if erasure is None or entry.at >= int(erasure.body["before"]):
-        return False
-    _forget(entry.shop, entry.user_id, int(erasure.body["before"]), ports)
-    return True
+def forgotten(entries: Sequence[Entry], ports: GraphPorts) -> list[Entry]:
+    """Return those of the entries that are about persons erased after they happened; the ledger forgets them, too."""
+    before = _erased_before(entries, ports)
+    found = [entry for entry in entries if entry.at < before.get(_person(entry), entry.at)]
+    for shop, user in {_person(entry) for entry in found}:
+        _forget(shop, user, before[shop, user], ports)
+    return found
 
 
 def forget_crossed(entries: Sequence[Entry], ports: GraphPorts) -> None:
     """Take back what was projected of persons whom another worker erased meanwhile."""
     crossed: dict[str, set[str]] = {}
-    for entry in entries:
-        if entry.user_id is not None and is_forgotten(entry, ports):
-            crossed.setdefault(entry.shop, set()).add(entry.user_id)
+    for entry in forgotten(entries, ports):
+        crossed.setdefault(entry.shop, set()).add(_person(entry)[1])
     for shop, users in crossed.items():
         for user in users:
             _forget_projected(shop, user, ports)
         mend(ports, shop)
+
+
+def _person(entry: Entry) -> tuple[str, str]:
+    return entry.shop, entry.user_id or ""
+
+
+def _erased_before(entries: Iterable[Entry], ports: GraphPorts) -> dict[tuple[str, str], int]:
+    """Return until when (ms) each of these persons who was ever erased is forgotten, by shop and user."""
+    users: dict[str, set[str]] = defaultdict(set)
+    for shop, user in map(_person, entries):
+        users[shop].add(user)
+    marks = {shop: ports.history.get_all(ERASURES, shop, ids) for shop, ids in users.items()}
+    return {(shop, user): int(mark.body["before"]) for shop, of in marks.items() for user, mark in of.items()}
 
 
 def _forget(shop: str, user: str, before: int, ports: GraphPorts) -> None:

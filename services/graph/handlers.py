@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from services.graph.contacts import keep_contact
-from services.graph.erasure import erase, forget_crossed, is_forgotten
+from services.graph.erasure import erase, forget_crossed, forgotten
 from services.graph.ports import Changed, GraphPorts
 from shared.bus.dispatch import Received, fetched
 from shared.bus.port import Position
@@ -126,7 +126,7 @@ def _project(batch: Sequence[Received], ports: GraphPorts) -> None:
             for entry, outcome in accepted:
                 erase(entry, ports, again=outcome is Outcome.REDELIVERED)
         erased = ports.newest_erasure()
-        unforgotten = list(_unforgotten((entry for entry, _ in accepted), ports))
+        unforgotten = _unforgotten([entry for entry, _ in accepted], ports)
         if ports.backfills.under_way:
             continue  # the ledger has them; the graph is filled from there when the backfill ends
         _apply(fold(unforgotten), items, ports)
@@ -151,14 +151,14 @@ def _record(items: Sequence[Received], ports: GraphPorts) -> list[tuple[Entry, O
     ]
 
 
-def _unforgotten(entries: Iterable[Entry], ports: GraphPorts) -> Iterator[Entry]:
+def _unforgotten(entries: Sequence[Entry], ports: GraphPorts) -> list[Entry]:
     """Pass over what happened to an erased person before the erasure and came late; keep contacts apart."""
-    for entry in entries:
-        if entry.kind is not Kind.ERASURE and is_forgotten(entry, ports):
-            continue
+    gone = {id(entry) for entry in forgotten([one for one in entries if one.kind is not Kind.ERASURE], ports)}
+    kept = [entry for entry in entries if id(entry) not in gone]
+    for entry in kept:
         if entry.kind is Kind.USER:
             keep_contact(entry, ports)
-        yield entry
+    return kept
 
 
 def _apply(delta: Delta, items: Sequence[Received], ports: GraphPorts) -> None:

@@ -10,7 +10,7 @@ from services.graph.aside import reading
 from services.graph.bulk import in_bulk
 from services.graph.compare import Report, compare, damage, mend, report, shops, verify
 from services.graph.contacts import keep_contact
-from services.graph.erasure import is_forgotten
+from services.graph.erasure import forgotten
 from services.graph.folding import Ledger, Progress, quietly
 from services.graph.handlers import catch_up
 from services.graph.ports import Changed, GraphPorts
@@ -101,7 +101,7 @@ def _keep_contact(ports: GraphPorts, entry: Entry) -> None:
     """
     if entry.kind is Kind.USER and b'"contact"' in entry.data:
         with ports.projecting:
-            if not is_forgotten(entry, ports):
+            if not forgotten([entry], ports):
                 keep_contact(entry, ports)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pymongo import DESCENDING
@@ -60,6 +60,13 @@ class MongoDocuments:
         with answering("reading a document"):
             found = self._store["documents"].find_one({"_id": name_of(collection, shop, id)})
         return None if found is None else _document(found)
+
+    def get_all(self, collection: str, shop: str, ids: Collection[str]) -> dict[str, Document]:
+        """Return those of a shop's documents that are there, by id."""
+        names = [name_of(collection, shop, id) for id in ids]
+        with answering("reading documents"):
+            found = list(self._store["documents"].find({"_id": {"$in": names}})) if names else []
+        return {document.id: document for document in map(_document, found)}
 
     def find(
         self,

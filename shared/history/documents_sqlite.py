@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from shared.clock import Clock, SystemClock, to_ms
@@ -37,6 +37,10 @@ CREATE INDEX IF NOT EXISTS documents_by_decision ON documents (json_extract(body
 
 _GET = """
 SELECT collection, shop, id, body, version, updated_at FROM documents WHERE collection = ? AND shop = ? AND id = ?
+"""
+_GET_ALL = """
+SELECT collection, shop, id, body, version, updated_at FROM documents
+WHERE collection = ? AND shop = ? AND id IN (SELECT value FROM json_each(?))
 """
 _PUT = """
 INSERT OR REPLACE INTO documents (collection, shop, id, body, version, updated_at) VALUES (?, ?, ?, ?, ?, ?)
@@ -87,6 +91,11 @@ class SqliteDocuments:
         """Return a document, or none."""
         rows = self._store.rows(_GET, (collection, shop, id))
         return _document(rows[0]) if rows else None
+
+    def get_all(self, collection: str, shop: str, ids: Collection[str]) -> dict[str, Document]:
+        """Return those of a shop's documents that are there, by id."""
+        found = map(_document, self._store.rows(_GET_ALL, (collection, shop, json.dumps(list(ids)))))
+        return {document.id: document for document in found}
 
     def find(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -198,6 +198,9 @@ class Documents(Protocol):
 
     def get(self, collection: str, shop: str, id: str) -> Document | None:
         """Return a document, or none."""
+
+    def get_all(self, collection: str, shop: str, ids: Collection[str]) -> dict[str, Document]:
+        """Return those of a shop's documents that are there, by id."""
 
     def find(
         self,

@@ -19,6 +19,8 @@ class CutShortError(UnavailableError):
 class Engine(Protocol):
     """Runs named statements (see `statements`). Thread-safe; one write transaction at a time."""
 
+    replaces_edges: bool  # whether an edge that says something else now is made anew, or set where it stands
+
     def run(
         self, name: str, parameters: Mapping[str, Any] | None = None, *, within: float | None = None
     ) -> list[dict[str, Any]]:
@@ -57,7 +59,7 @@ class Engine(Protocol):
         """Create many edges of a kind at once (`source` and `target` uids first), in this thread's transaction."""
 
     def hold(self, kind: str, rows: Sequence[Mapping[str, Any]]) -> bool:
-        """Let nobody else write these nodes (each with its `uid`) until the transaction ends.
+        """Let nobody else write these nodes, or edges, (each with its `uid`) until the transaction ends.
 
         Says whether others may have written them until now, so that they must be read again.
         """

@@ -39,6 +39,8 @@ class Neo4jEngine:
     after more than that; writes look anew each time.
     """
 
+    replaces_edges = False  # 130 µs for an edge, whose name is in an index; 25 µs to set one that stands
+
     def __init__(self, url: str, remembers: float = 1.0) -> None:
         self.connection = Connection(url)
         self.remembers = remembers
@@ -136,7 +138,7 @@ class Neo4jEngine:
         """Return none: the statements are the quickest way."""
 
     def hold(self, kind: str, rows: Sequence[Mapping[str, Any]]) -> bool:
-        """Lock nodes in a fixed order; who held them before has been waited for, so they are to be read again.
+        """Lock nodes, or edges, in a fixed order; who held them before was waited for, so they are to be read again.
 
         Raises:
             ContendedError: a generation was switched to meanwhile.

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from shared.knowledge.statements import statements
-from shared.knowledge.tables import DERIVED, EDGES, LABELS, DerivedTable, Table
+from shared.knowledge.tables import DERIVED, EDGES, LABELS, TABLES, DerivedTable, Table
 
 _LABELS = (*LABELS.values(), "Watermark")
 _OF_A_GENERATION = re.compile(r"_g(\d+)(?:_shop|_id)?$")
@@ -20,12 +20,18 @@ _FINDS_EDGES = re.compile(
     r"MATCH \(a:\w+ \{uid: row\.source\}\)-\[e:(?P<type>\w+)\]->\(b:\w+\)\nWHERE b\.uid IN row\.targets\n"
 )
 _RETURNS = re.compile(r"^RETURN (?=b\.id AS id, )", re.MULTILINE)
+_EDGES = {table.kind: table for table in EDGES} | {"returned": TABLES["purchased"]}
+_ON_EDGES = ("hold", "set")
+_HELD = "SET e.held = true REMOVE e.held"  # nothing is said, and nobody else may write until the transaction ends
 _BY_LABEL = {table.label: table for table in DERIVED.values()}
 
 
 @lru_cache(maxsize=4096)
 def text_of(name: str, generation: int) -> str:
     """Return a statement for a generation."""
+    verb, _, kind = name.partition("_")
+    if kind in _EDGES and verb in _ON_EDGES:
+        return _on_edges(verb, kind, generation)
     text = _CREATES_EDGE.sub(lambda found: _edge(found["type"], found["properties"], generation), statements()[name])
     return _in(_FINDS_EDGES.sub(lambda found: _found(found["type"], generation), text), generation)
 
@@ -96,6 +102,15 @@ def generations_in(indexes: Iterable[str]) -> list[int]:
 
 def _in(text: str, generation: int) -> str:
     return _LABEL.sub(rf":\1_g{generation}", text)
+
+
+def _on_edges(verb: str, kind: str, generation: int) -> str:
+    """Hold edges until the transaction ends, or set what they say; by their names, which an index knows."""
+    table = _EDGES[kind]
+    named = "row.uid" if verb == "hold" else "row.source + '>' + row.target"
+    said = (name for name, _ in table.columns if (kind, name) != ("returned", "times"))
+    what = _HELD if verb == "hold" else "SET " + ", ".join(f"e.{name} = row.{name}" for name in said)
+    return f"UNWIND $rows AS row\nMATCH ()-[e:{table.label} {{uid: '{generation}:' + {named}}}]->()\n{what}"
 
 
 def _edge(type_: str, properties: str | None, generation: int) -> str:

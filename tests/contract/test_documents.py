@@ -95,6 +95,15 @@ class TestDocuments:
         with ThreadPoolExecutor(8) as pool:
             assert sum(pool.map(attempt, range(16))) == 1
 
+    def test_many_are_looked_up_at_once_and_only_those_that_are_there_come_back(self, documents):
+        for shop, id in (("s", "a"), ("s", "b"), ("other", "c")):
+            documents.put("kind", shop, id, {"n": id})
+        documents.put("else", "s", "c", {"n": "c"})
+        found = documents.get_all("kind", "s", {"a", "b", "c", "d' OR 1"})
+        assert {id: one.body["n"] for id, one in found.items()} == {"a": "a", "b": "b"}
+        assert found["a"] == documents.get("kind", "s", "a")
+        assert documents.get_all("kind", "s", []) == {}
+
     def test_a_deleted_document_is_gone_and_begins_anew(self, documents):
         documents.put("emails", "shop", "1", {})
         documents.put("emails", "shop", "1", {})

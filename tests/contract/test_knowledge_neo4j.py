@@ -92,6 +92,22 @@ def test_writers_of_the_same_nodes_lose_and_double_nothing(opened):
     assert [at(3, partition) for partition in work] == opened().watermarks()
 
 
+def test_writers_of_the_same_edges_lose_and_double_nothing(opened):
+    """A key that names another than the user, or partitions added, part a person's purchases."""
+    opened().load([], [])
+    events = {partition: [bought(partition * 100 + n, "u", ["p", "q"]) for n in range(12)] for partition in range(4)}
+
+    def write(partition: int) -> None:
+        knowledge = opened()
+        for offset, event in enumerate(events[partition]):
+            offered(knowledge, [event], at(offset, partition))
+
+    with ThreadPoolExecutor(len(events)) as pool:
+        list(pool.map(write, events))
+    everything = fold([event for parts in events.values() for event in parts])
+    assert digest(complete(everything)) == digest(opened().rows("s"))
+
+
 def test_what_another_wrote_between_reading_and_writing_is_kept(opened, monkeypatch):
     events = [bought(1, "u", ["p"]), bought(2, "u", ["p"], brand="Acme"), bought(3, "v", ["p"], name="Peas")]
     writer, other = opened(), opened()

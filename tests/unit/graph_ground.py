@@ -67,6 +67,9 @@ class MemoryHistory:
     def get(self, collection, shop, id):
         return self.documents.get((collection, shop, id))
 
+    def get_all(self, collection, shop, ids):
+        return {id: one for id in ids if (one := self.get(collection, shop, id))}
+
     def find(self, collection, shop, where=None, *, page_token="", page_size=100):
         assert not page_token
         newest = [d for d in reversed(self.documents.values()) if d.collection == collection and shop in {None, d.shop}]
