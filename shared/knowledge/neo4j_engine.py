@@ -13,7 +13,7 @@ import neo4j
 from shared.errors import UnavailableError
 from shared.knowledge.engine import Around
 from shared.knowledge.neo4j_driver import Connection, ContendedError, answering, persistently
-from shared.knowledge.neo4j_text import around_of, creation_of, generations_in, removal, schema, text_of
+from shared.knowledge.neo4j_text import around_of, creation_of, gathered, generations_in, removal, schema, text_of
 
 FORMAT = 3
 UNFILLED = "the graph was never filled from the ledger, or was wiped"
@@ -52,7 +52,12 @@ class Neo4jEngine:
         self, name: str, parameters: Mapping[str, Any] | None = None, *, within: float | None = None
     ) -> list[dict[str, Any]]:
         """Run a statement and return its rows: in this thread's transaction if there is one, else on its own."""
-        return list(self.stream(name, parameters, _READ_SECONDS if within is None else within))
+        seconds = _READ_SECONDS if within is None else within
+        text, columns = gathered(name, self._here())
+        if not columns:
+            return list(self._records(text, parameters, seconds))
+        (found,) = self._records(text, parameters, seconds)
+        return [dict(zip(columns, row, strict=True)) for row in found["rows"]]
 
     def around(self, names: Sequence[str], uids: Sequence[str], limit: int, within: float) -> Around:
         """Return the edges around nodes, all in one statement: each costs a way to the server and back.
@@ -71,14 +76,22 @@ class Neo4jEngine:
         self, name: str, parameters: Mapping[str, Any] | None = None, within: float = _ALONE_SECONDS
     ) -> Iterator[dict[str, Any]]:
         """Run a statement and yield its rows; who wants them one by one may read the whole of a shop."""
+        yield from self._records(text_of(name, self._here()), parameters, within)
+
+    def _here(self) -> int:
+        """Return the generation of this thread's transaction, or else where it reads."""
+        if getattr(self._local, "transaction", None) is None:
+            return self._generation()
+        return int(self._local.generation)
+
+    def _records(self, text: str, parameters: Mapping[str, Any] | None, within: float) -> Iterator[dict[str, Any]]:
         transaction = getattr(self._local, "transaction", None)
         if transaction is None:
-            text = text_of(name, self._generation())
             with self.connection.session(writes=False) as session:
                 yield from map(dict, session.run(_query(text, within), dict(parameters or {})))
             return
         with answering():
-            yield from map(dict, transaction.run(text_of(name, self._local.generation), dict(parameters or {})))
+            yield from map(dict, transaction.run(text, dict(parameters or {})))
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

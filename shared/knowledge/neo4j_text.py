@@ -23,6 +23,11 @@ _RETURNS = re.compile(r"^RETURN (?=b\.id AS id, )", re.MULTILINE)
 _EDGES = {table.kind: table for table in EDGES} | {"returned": TABLES["purchased"]}
 _ON_EDGES = ("hold", "set")
 _HELD = "SET e.held = true REMOVE e.held"  # nothing is said, and nobody else may write until the transaction ends
+_WRITES = re.compile(r"^(?:CREATE|MERGE|SET|REMOVE|DELETE|DETACH)\b", re.MULTILINE)
+_ANSWERS = re.compile(
+    r"^RETURN (?:DISTINCT )?(?P<columns>(?:(?!^RETURN ).)*?)(?=\sORDER BY|\sLIMIT|\Z)", re.MULTILINE | re.DOTALL
+)
+_COLUMN = re.compile(r"\bAS (\w+)")
 _BY_LABEL = {table.label: table for table in DERIVED.values()}
 
 
@@ -34,6 +39,19 @@ def text_of(name: str, generation: int) -> str:
         return _on_edges(verb, kind, generation)
     text = _CREATES_EDGE.sub(lambda found: _edge(found["type"], found["properties"], generation), statements()[name])
     return _in(_FINDS_EDGES.sub(lambda found: _found(found["type"], generation), text), generation)
+
+
+@lru_cache(maxsize=4096)
+def gathered(name: str, generation: int) -> tuple[str, tuple[str, ...]]:
+    """Return a reading statement that answers with all its rows as one list, and what its columns are called.
+
+    The driver spends 40 to 60 µs on a record, whatever is in it, and little on a list. No columns: the statement writes.
+    """
+    text = text_of(name, generation)
+    if _WRITES.search(text) or not (found := _ANSWERS.search(text)):
+        return text, ()
+    columns = tuple(_COLUMN.findall(found["columns"]))
+    return f"CALL () {{\n{text}\n}}\nRETURN collect([{', '.join(columns)}]) AS rows", columns
 
 
 @lru_cache(maxsize=256)

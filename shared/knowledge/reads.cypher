@@ -75,8 +75,10 @@ RETURN a.id AS source, b.id AS target;
 -- taste: Products that the most similar users (15 are kept) bought and the user did not, the most shared first.
 MATCH (u:User {uid: $uid})-[s:SIMILAR_TO]->(v:User)
 MATCH (v)-[e:PURCHASED]->(p:Product)
-WHERE size(e.times) > 0 AND e.refunded < e.quantity AND NOT EXISTS { MATCH (u)-[o:PURCHASED]->(p) WHERE o.refunded < o.quantity }
-RETURN p.id AS id, sum(round(s.score * 1000000, 0)) / 1000000 AS weight, count(*) AS support
+WHERE size(e.times) > 0 AND e.refunded < e.quantity
+WITH u, p, sum(round(s.score * 1000000, 0)) AS score, count(*) AS support
+WHERE NOT EXISTS { MATCH (u)-[o:PURCHASED]->(p) WHERE o.refunded < o.quantity }
+RETURN p.id AS id, score / 1000000 AS weight, support AS support
 ORDER BY weight DESC, id LIMIT 200;
 
 -- taste_then: As `taste`, with what those had bought by a moment, the user's own not left out.
