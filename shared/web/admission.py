@@ -1,7 +1,8 @@
 """Who is worked for at once, who waits, who is refused: decided before any work, writes before reads before admin.
 
 A bounded number of requests is in work and a bounded, short number waits; more would only make all of them late. Who
-has waited long makes way for who comes (CoDel's idea: a queue may take up a burst, and must not stand). What could hold
+has waited long makes way for who comes (CoDel's idea: a queue may take up a burst, and must not stand); a write does
+not, for it will be worked for next, and who comes is told at once. What could hold
 a thread for long (admin, a body that is still coming in) has half of the places in work at most. Who waits for a
 reply is not in work. Fewer that compute at once are answered sooner, and the loop that refuses others gets its turn.
 """
@@ -126,9 +127,12 @@ class Admission(Generic[T]):
             self._count(ticket, 1)
 
     def _evicted(self, by: Priority) -> T | None:
-        """Take out who goes last of those that have waited too long, and before nobody of this priority."""
+        """Take out who goes last of those that have waited too long, and before nobody of this priority.
+
+        Writes stay: where they wait in a crowd, the oldest has waited longer than a refusal may take.
+        """
         late = self._now() - PATIENCE_SECONDS
-        for priority in (Priority.ADMIN, Priority.READ, Priority.WRITE):
+        for priority in (Priority.ADMIN, Priority.READ):
             queue = self._waiting[priority]
             if Priority.HEALTH < by <= priority and queue and queue[0][1].since <= late:
                 return queue.popleft()[0]

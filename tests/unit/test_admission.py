@@ -84,7 +84,7 @@ def test_who_has_waited_long_makes_way_for_who_comes_but_never_for_who_goes_afte
     assert admission.offer("w3", Ticket(Priority.WRITE, since=0.0)) is None
     assert "r" == admission.offer("w4", WRITE)
     assert "r2" == admission.offer("r2", READ)
-    assert "w1" == admission.offer("w5", WRITE)
+    assert "w5" == admission.offer("w5", WRITE)
 
 
 def test_who_has_not_waited_long_keeps_the_place():
