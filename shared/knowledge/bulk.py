@@ -1,8 +1,8 @@
-"""Fills a fresh generation of the embedded graph by bulk copy, table by table, columns built as they come."""
+"""Fills a fresh generation of the embedded graph by bulk copy, one `COPY` per table, columns built as they come."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +14,6 @@ from shared.knowledge.tables import EDGES, INTEGER, INTEGERS, NODES, REAL, STRIN
 
 _TYPES = {STRING: pa.string(), INTEGER: pa.int64(), INTEGERS: pa.list_(pa.int64()), REAL: pa.float64()}
 _CHUNK = 50_000
-_COPIED = 10  # chunks that go over in one COPY: of millions of edges in one, the engine's pool holds too much
 
 
 def arrow(values: Sequence[Any], type_: str) -> pa.Array:
@@ -41,15 +40,15 @@ class Columns:
         if len(self._pending) >= _CHUNK:
             self._flush()
 
-    def tables(self) -> Iterator[pa.Table]:
-        """Yield all rows taken, some at a time, with what a new node says of the rest; each is let go of."""
+    def table(self) -> pa.Table:
+        """Return all rows taken, with what a new node says of the rest."""
         self._flush()
-        while all(self._chunks.values()):
-            columns = {name: pa.concat_arrays(chunks[:_COPIED]) for name, chunks in self._chunks.items()}
-            for chunks in self._chunks.values():
-                del chunks[:_COPIED]
-            count = len(next(iter(columns.values())))
-            yield pa.table(columns | {name: arrow([value] * count, type_) for name, type_, value in self._derived})
+        columns = {
+            name: pa.concat_arrays(chunks) if chunks else arrow([], self._types[name])
+            for name, chunks in self._chunks.items()
+        }
+        count = len(next(iter(columns.values())))
+        return pa.table(columns | {name: arrow([value] * count, type_) for name, type_, value in self._derived})
 
     def _flush(self) -> None:
         for (name, type_), values in zip(self._types.items(), zip(*self._pending, strict=True), strict=False):
@@ -63,5 +62,6 @@ def fill(generation: Generation, rows: Iterable[tuple[RowKey, Row]]) -> None:
     for key, row in rows:
         columns[key[0]].add(key, row)
     for table in (*NODES, *EDGES):
-        for taken in columns.pop(table.kind).tables():
+        taken = columns.pop(table.kind).table()
+        if taken.num_rows:
             execute(generation.writer, f"COPY {table.label} FROM $rows", {"rows": taken})
