@@ -144,9 +144,8 @@ async def phase(name: str, target: Target, seconds: float, *, clients: int = 0, 
 
 async def measure(target: Target, seconds: float, stop: list[str]) -> None:
     """Find the capacity, ask for ten times as much, and pause what is behind."""
-    await phase(
-        "warm-up", target, 45 if target.pids else 5, clients=target.clients
-    )  # servers have compilers of their own
+    warming = 45 if target.pids else 5  # servers have compilers of their own
+    await phase("warm-up", target, warming, clients=target.clients)
     capacity = await phase("capacity", target, 15, clients=target.clients)
     rate = capacity["good_per_s"]
     if seconds:

@@ -61,7 +61,7 @@ def give_up(envelope: Envelope[Any], bus: Bus) -> None:
     Raises:
         UnavailableError: the reply was not taken.
     """
-    problem = {"code": PARKED, "detail": "the request could not be handled; its shop's operators have been told"}
+    problem = {"code": PARKED, "detail": "the request could not be handled, and waits until an operator looks at it"}
     _answer(envelope, Replied(request_id=envelope.data.request_id, status=ReplyStatus.FAILED, problem=problem), bus)
 
 

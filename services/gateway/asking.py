@@ -149,7 +149,7 @@ class Asker:
             return
         if _of_an_earlier_asking(reply, job, to_ms(self._ports.clock.now())):
             return
-        if may_be_answered(job):
+        if _may_be_answered(job):
             body = {**job.body, **outcome(reply, job.body)}
             with suppress(ConflictError):  # the same reply was heard twice, and has been kept just now
                 self._ports.documents.put(JOBS, shop, reply.request_id, body, expect=job.version)
@@ -216,7 +216,7 @@ def _of_an_earlier_asking(reply: Replied, job: Document, now: int) -> bool:
     return _came_too_late(reply) and now <= int(job.body["expires_at"])
 
 
-def may_be_answered(job: Document) -> bool:
+def _may_be_answered(job: Document) -> bool:
     """Say whether a reply counts: none has come, or one that said that the request is parked; it may be replayed."""
     return job.body["status"] in UNANSWERED or _is_parked(job.body.get("problem"))
 
