@@ -40,8 +40,7 @@ def refuse(envelope: Envelope[Any], error: PermanentError, bus: Bus, clock: Cloc
     violations = error.violations if isinstance(error, InvalidInputError) else ()
     found = [{"pointer": each.pointer, "detail": each.detail} for each in violations]
     problem = {"code": error.code, "detail": str(error), "violations": found}
-    replied = Replied(request_id=envelope.data.request_id, status=ReplyStatus.FAILED, problem=problem)
-    _answer(envelope, replied, bus)
+    _fail(envelope, problem, bus)
     REQUEST_TO_REPLY.labels(kind, ReplyStatus.FAILED.value).observe(_seconds_since(envelope.time, clock))
 
 
@@ -52,7 +51,7 @@ def expire(envelope: Envelope[Any], bus: Bus) -> None:
         UnavailableError: the reply was not taken.
     """
     problem = {"code": EXPIRED, "detail": "the request came too late and was not done; ask again"}
-    _answer(envelope, Replied(request_id=envelope.data.request_id, status=ReplyStatus.FAILED, problem=problem), bus)
+    _fail(envelope, problem, bus)
 
 
 def give_up(envelope: Envelope[Any], bus: Bus) -> None:
@@ -62,6 +61,10 @@ def give_up(envelope: Envelope[Any], bus: Bus) -> None:
         UnavailableError: the reply was not taken.
     """
     problem = {"code": PARKED, "detail": "the request could not be handled, and waits until an operator looks at it"}
+    _fail(envelope, problem, bus)
+
+
+def _fail(envelope: Envelope[Any], problem: dict[str, Any], bus: Bus) -> None:
     _answer(envelope, Replied(request_id=envelope.data.request_id, status=ReplyStatus.FAILED, problem=problem), bus)
 
 

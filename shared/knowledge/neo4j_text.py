@@ -126,16 +126,21 @@ def _in(text: str, generation: int) -> str:
 def _on_edges(verb: str, kind: str, generation: int) -> str:
     """Hold edges until the transaction ends, or set what they say; by their names, which an index knows."""
     table = _EDGES[kind]
-    named = "row.uid" if verb == "hold" else "row.source + '>' + row.target"
+    name = _name(generation, "row.uid") if verb == "hold" else _name(generation)
     said = (name for name, _ in table.columns if (kind, name) != ("returned", "times"))
     what = _HELD if verb == "hold" else "SET " + ", ".join(f"e.{name} = row.{name}" for name in said)
-    return f"UNWIND $rows AS row\nMATCH ()-[e:{table.label} {{uid: '{generation}:' + {named}}}]->()\n{what}"
+    return f"UNWIND $rows AS row\nMATCH ()-[e:{table.label} {{uid: {name}}}]->()\n{what}"
 
 
 def _edge(type_: str, properties: str | None, generation: int) -> str:
     """One edge of a kind between two nodes: its name is unique, so that no race can make it twice."""
-    name = f"uid: '{generation}:' + row.source + '>' + row.target"
+    name = f"uid: {_name(generation)}"
     return f"CREATE (a)-[:{type_} {{{', '.join(filter(None, (name, properties)))}}}]->(b)"
+
+
+def _name(generation: int, ends: str = "row.source + '>' + row.target") -> str:
+    """Return what tells an edge's name: each generation has its own."""
+    return f"'{generation}:' + {ends}"
 
 
 def _found(type_: str, generation: int) -> str:
@@ -143,5 +148,5 @@ def _found(type_: str, generation: int) -> str:
 
     Whoever walks along a node's edges while others add to them may miss some, and what is not seen is not removed.
     """
-    name = f"'{generation}:' + row.source + '>' + target"
+    name = _name(generation, "row.source + '>' + target")
     return f"UNWIND row.targets AS target\nMATCH (a)-[e:{type_} {{uid: {name}}}]->(b)\n"

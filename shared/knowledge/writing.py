@@ -120,7 +120,7 @@ class Writing:
 
     def _merge(self, table: Table, group: Group) -> dict[RowKey, Row]:
         """Merge rows into those that stand; return what stood before."""
-        if not table.is_node and table.columns:
+        if table.columns and not (table.is_node or self.engine.replaces_edges):
             self.engine.hold(table.kind, [{"uid": ">".join(table.address(key))} for key in group])
         held = self._held(table, group)
         changed = _changes(group, held)
