@@ -15,6 +15,9 @@ pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
 
 SHOP = f"shop-{uuid.uuid4().hex[:8]}"
 ISSUER = {"jwt_issuer": "https://issuer.example", "jwt_secret": SecretStr("issuer's secret, long enough as it is")}
+TRIES = range(
+    5
+)  # Redis is given up after 50 ms, which a busy machine may take: the other gateway hears of nothing then
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +39,18 @@ def bearer(text):
 
 
 def test_what_a_key_may_read_is_counted_by_all_gateways_together(gateways):
-    made = gateways[0].post("/v1/keys", {"scopes": ["profiles:read"], "limits": {"read": "6/60"}}).json
-    answers = [gateways[turn % 2].get("/v1/users/ann", **bearer(made["key"])) for turn in range(9)]
+    for _ in TRIES:
+        made = gateways[0].post("/v1/keys", {"scopes": ["profiles:read"], "limits": {"read": "6/60"}}).json
+        answers = [gateways[turn % 2].get("/v1/users/ann", **bearer(made["key"])) for turn in range(9)]
+        if [each.status_code for each in answers] == [200] * 6 + [429] * 3:
+            break
+        time.sleep(1)
     assert [200] * 6 + [429] * 3 == [each.status_code for each in answers]
     assert ['"read";r=5;t=10', '"read";r=4;t=20'] == [each.headers["RateLimit"] for each in answers[:2]]
 
 
 def test_what_one_gateway_answered_under_an_idempotency_key_another_answers_again(gateways):
-    for _ in range(
-        5
-    ):  # Redis is given up after 50 ms, which a busy machine may take: the other one hears of nothing then
+    for _ in TRIES:
         path, key = "/v1/users/ann/interests", {"Idempotency-Key": uuid.uuid4().hex}
         first, again = (one.post(path, {"name": "Tea"}, **key) for one in gateways)
         if again.status_code != 409:

@@ -20,6 +20,7 @@ from shared.auth import create_key
 from shared.bus.dispatch import each
 from shared.bus.kafka import KafkaBus
 from shared.bus.kafka_cluster import cluster
+from shared.bus.kafka_topics import Administration
 from shared.clock import SystemClock
 from shared.config import Settings
 from shared.contracts.topics import COMMERCE, EMAIL_REQUESTS
@@ -63,14 +64,16 @@ def shared_engines(kafka_url, mongodb_url, redis_url):
         "knowledge_url": "bolt://127.0.0.1:1",
         "objects_url": "s3://a:b@127.0.0.1:1/none?insecure=true",
     }
+    topics = Administration(cluster(Settings(**settings)))
+    topics.apply()
     bus = KafkaBus(cluster(Settings(**settings)))
-    bus.administration.apply()
     history = open_history(Settings(**settings))
     key, _ = create_key(history, "s", ("admin", "events:write"), "test", SystemClock())
     history.close()
     yield settings, bus, key
-    bus.administration.remove()
-    bus.close()
+    bus.close()  # before the topics go: a consumer whose topics vanish dies loudly
+    topics.remove()
+    topics.close()
 
 
 @pytest.mark.slow
