@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec import structs
 
 from shared.knowledge.insight import Parameters, Product
 from shared.knowledge.near import Near
@@ -47,7 +49,7 @@ class Hindsight:
     def seen(self, product: Product) -> Product:
         """Return a product with what it drew and kept by then."""
         buyers, newcomers, loyalty = self._draws.get(product.product_id, _UNDRAWN)
-        return replace(product, popularity=buyers, newcomers=newcomers, loyalty=loyalty)
+        return structs.replace(product, popularity=buyers, newcomers=newcomers, loyalty=loyalty)
 
     def popular_in(self, interests: Iterable[str]) -> list[Row]:
         """Return what was popular in some interests."""

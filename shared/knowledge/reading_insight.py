@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from shared.knowledge.candidates import Viewpoint, candidates
 from shared.knowledge.engine import Engine
 from shared.knowledge.hindsight import Hindsight
@@ -89,7 +91,7 @@ def _viewpoint(
     bought = _bought(purchases, horizon.present)
     if hindsight:
         near = hindsight.near
-        bought = tuple(replace(one, product=hindsight.seen(one.product)) for one in bought)
+        bought = tuple(structs.replace(one, product=hindsight.seen(one.product)) for one in bought)
     elif near is None and not past:
         near = engine.near(shop, user_id)
     matches = matches_of(engine, shop, user_id)

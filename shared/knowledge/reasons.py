@@ -118,11 +118,16 @@ class Teller:
     @cached_property
     def _habits(self) -> Counter[tuple[str, ...]]:
         """How often the person bought of each category (its whole path) and brand, and at all."""
+        shelves: Counter[tuple[str, ...]] = Counter()
         counts: Counter[tuple[str, ...]] = Counter()
         for one in self._bought:
             if one.kept > 0:
-                for what in _kinds(one.product):
-                    counts[what] += len(one.times)
+                shelves[one.product.categories] += len(one.times)
+                if one.product.brand:
+                    counts["brand:", one.product.brand] += len(one.times)
+        for path, times in shelves.items():
+            for depth in range(len(path) + 1):
+                counts[path[:depth]] += times
         return counts
 
 
@@ -174,13 +179,6 @@ def _wordings(path: Path, facts: Mapping[str, str]) -> Iterator[str]:
 @cache
 def _named_in(wording: str) -> frozenset[str]:
     return frozenset(name for _, name, _, _ in Formatter().parse(wording) if name)
-
-
-def _kinds(product: Product) -> Iterator[tuple[str, ...]]:
-    """Yield what a product counts for: everything, its categories from broad to narrow, its brand."""
-    yield from (product.categories[:depth] for depth in range(len(product.categories) + 1))
-    if product.brand:
-        yield ("brand:", product.brand)
 
 
 def _said(name: str) -> str:

@@ -8,7 +8,6 @@ parameters are fitted on its own past (docs/quality.md, docs/adr/0005-two-slates
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -120,34 +119,32 @@ def inputs(insight: Insight) -> bytes:
     return json.encode(insight)
 
 
-def repetition(times: Sequence[int], at: int, decay_days: float) -> float:
-    """Return Σ exp(-Δdays/τ) over the purchases (QUALITY: personal decay)."""
-    span = decay_days * _DAY
-    return float(sum([_E ** ((time - at) / span) for time in times if time <= at]))
-
-
-def repetition_by_visits(times: Sequence[int], visits: Sequence[int]) -> float:
-    """Return Σ exp(-n/20) over the purchases, n being how many of the user's visits (ascending) came after it."""
-    came = len(visits)
-    return float(sum([_E ** ((bisect_right(visits, time) - came) / VISITS) for time in times if time <= visits[-1]]))
+def fading(visits: Sequence[int], at: int, fitted: Parameters) -> dict[int, float]:
+    """Return what a purchase at each of a user's visits (ascending, none after `at`) still counts; see `Parameters`."""
+    long, quick, came = fitted.decay_days * _DAY, _QUICK_DAYS * _DAY, len(visits)
+    return {
+        time: _E ** ((time - at) / long)
+        + fitted.quick_share * _E ** ((time - at) / quick)
+        + fitted.visit_share * _E ** ((visit - came) / VISITS)
+        for visit, time in enumerate(visits, 1)
+    }
 
 
 def _again(insight: Insight, unwanted: frozenset[str]) -> Iterable[Offer]:
     visits = sorted({time for bought in insight.bought for time in bought.times if time <= insight.at})
+    counted = fading(visits, insight.at, insight.parameters)
     for bought in insight.bought:
-        if bought.kept > 0 and _offerable(bought.product, unwanted):
-            parts = _again_parts(bought, insight.at, insight.parameters, visits)
+        kept = bought.kept
+        if kept > 0 and _offerable(bought.product, unwanted):
+            repetition = kept * sum([counted.get(time, 0.0) for time in bought.times])
+            parts = _again_parts(bought.product, repetition, insight.parameters)
             score = round(parts["repetition"] * parts["popularity"] * parts["loyalty"], _DIGITS)
             yield Offer(bought.product, score, partial(_again_item, bought, insight.at, score, parts))
 
 
-def _again_parts(bought: Bought, at: int, fitted: Parameters, visits: Sequence[int]) -> dict[str, float]:
-    product = bought.product
-    repeated = repetition(bought.times, at, fitted.decay_days)
-    repeated += fitted.quick_share * repetition(bought.times, at, _QUICK_DAYS) if fitted.quick_share else 0.0
-    repeated += fitted.visit_share * repetition_by_visits(bought.times, visits) if fitted.visit_share else 0.0
+def _again_parts(product: Product, repetition: float, fitted: Parameters) -> dict[str, float]:
     return {
-        "repetition": round(repeated * bought.kept, _DIGITS),
+        "repetition": round(repetition, _DIGITS),
         "popularity": round((1.0 + product.popularity) ** fitted.popularity_power, _DIGITS),
         "loyalty": round(product.loyalty**fitted.loyalty_power, _DIGITS),
     }

@@ -15,9 +15,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
 
 SHOP = f"shop-{uuid.uuid4().hex[:8]}"
 ISSUER = {"jwt_issuer": "https://issuer.example", "jwt_secret": SecretStr("issuer's secret, long enough as it is")}
-TRIES = range(
-    5
-)  # Redis is given up after 50 ms, which a busy machine may take: the other gateway hears of nothing then
+TRIES = range(5)  # Redis is given up after 50 ms, which a busy machine may take: the others hear of nothing then
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
-from pydantic import TypeAdapter
 
 from services.email.wording import copy_for, reason
 from shared.knowledge.insight import Insight
@@ -56,9 +56,7 @@ def test_a_pin_and_a_boost_are_told_and_kept_in_the_decision(served, rule):
     email = served.post("/v1/emails", {"user_id": "ann"}).json
     card = next(each for each in email["products"] if each["product_id"] == "apples")
     assert 1.0 == card["parts"]["pin"]
-    kept: Insight = TypeAdapter(Insight).validate_json(
-        served.get(f"/v1/decisions/{email['decision_id']}").json["insight"]
-    )
+    kept = msgspec.json.decode(served.get(f"/v1/decisions/{email['decision_id']}").json["insight"], type=Insight)
     assert [pin, boost] == [each.rule_id for each in kept.rules]
     again = recommend(kept)
     assert email["decision_id"] == again.decision_id

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from services.visionboard.captions import ASCENT, DESCENT
 from services.visionboard.compose import Commission, compose_board
@@ -283,6 +284,6 @@ def test_where_there_is_nothing_to_show_the_picture_takes_the_whole_width(layout
 
 def test_two_products_of_one_name_are_shown_once():
     tea = products(["Tea"], 8, 1, pictured=False)
-    board = made([replace(item, name=f"Tea {number % 2}") for number, item in enumerate(tea)], 6)
+    board = made([structs.replace(item, name=f"Tea {number % 2}") for number, item in enumerate(tea)], 6)
     names = [tile.product.name for tile in board.tiles if tile.product]
     assert len(names) == len(set(names)) == 2

@@ -8,6 +8,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from services.email.headers import headers, safe
 from services.email.lint import lint
@@ -56,7 +57,7 @@ def test_a_user_with_a_history_gets_both_slates() -> None:
 def test_no_two_products_of_one_name_stand_in_an_email() -> None:
     seen = insight()
     twice = tuple(
-        replace(each, product=replace(each.product, name=name))
+        structs.replace(each, product=structs.replace(each.product, name=name))
         for each, name in zip(seen.candidates, ("TEA", "TEA", "MILK", "RICE"), strict=True)
     )
     made = planned(replace(seen, candidates=twice))
@@ -172,7 +173,9 @@ def test_plain_http_may_lead_to_this_machine_while_the_gateway_is_here() -> None
 
 def test_a_link_that_may_not_stand_in_an_email_costs_no_card() -> None:
     milk = insight().bought[0]
-    odd = replace(milk, product=replace(milk.product, url="http://x.example/p1", image_url="http://x.example/p1.png"))
+    odd = structs.replace(
+        milk, product=structs.replace(milk.product, url="http://x.example/p1", image_url="http://x.example/p1.png")
+    )
     made = planned(insight(bought=(odd,)), Sender(site_url="http://my.example"))
     card = made.sections[0].cards[0]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from shared.knowledge.insight import Bought, Path, Product, Via
 from shared.knowledge.reasons import Teller, buy_again
@@ -79,7 +79,7 @@ def test_what_one_or_two_people_did_is_not_told(via: Via, support: int, source: 
 
 
 def habit(id: str, categories: tuple[str, ...] = (), times: int = 3, **facts: str) -> Bought:
-    return replace(bought(*range(times)), product=Product(id, id, categories, **facts))
+    return structs.replace(bought(*range(times)), product=Product(id, id, categories, **facts))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_the_shelf_and_the_brand_that_a_person_knows_are_named() -> None:
     known = [habit("Gouda", ("Food", "Cheese", "Gouda"), brand="Alp"), habit("Tea", ("Drinks",), times=9)]
     teller, like = Teller(known), Path(Via.SIMILAR_USER, 1, 9)
 
-    assert [tell(like, product=replace(cheese, product_id=id), teller=teller) for id in "abc"] == [
+    assert [tell(like, product=structs.replace(cheese, product_id=id), teller=teller) for id in "abc"] == [
         "You know Alp, and people whose baskets look like yours buy this of theirs",
         "You often buy from Cheese, and people whose baskets look like yours pick this there",
         "Nine people who shop much like you buy it",
@@ -150,7 +150,7 @@ def test_the_shelf_and_the_brand_that_a_person_knows_are_named() -> None:
     [
         [habit("Gouda", ("Food", "Cheese"), times=2), habit("Tea", times=9)],  # no habit
         [habit("Gouda", ("Food", "Cheese"), times=5), habit("Tea", times=9)],  # most of what they buy
-        [replace(habit("Gouda", ("Food", "Cheese")), refunded=Decimal(1)), habit("Tea", times=9)],
+        [structs.replace(habit("Gouda", ("Food", "Cheese")), refunded=Decimal(1)), habit("Tea", times=9)],
     ],
 )
 def test_a_shelf_that_says_nothing_of_the_person_is_not_named(known: list[Bought]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.knowledge.insight import Bought, Candidate, Insight, Parameters, Path, Product, Reaction, Via
-from shared.knowledge.recommend import recommend, repetition
+from shared.knowledge.recommend import fading, recommend
 
 DAY = 86_400_000
 AT = 1_793_700_000_000
@@ -196,5 +196,7 @@ def test_an_item_is_plain_json_and_says_why() -> None:
 
 
 def test_repetition_fades_and_ignores_the_future() -> None:
-    assert 1.0 == repetition([AT, AT + DAY], AT, 150)
-    assert 0.3679 == round(repetition([AT - 150 * DAY], AT, 150), 4)
+    faded = fading([AT - 150 * DAY, AT], AT, Parameters(decay_days=150))
+    assert {AT - 150 * DAY: 0.3679, AT: 1.0} == {time: round(counts, 4) for time, counts in faded.items()}
+    now, foreseen = (recommend(insight(bought=(each,))).buy_again[0] for each in (bought("x", 5), bought("x", 5, -9)))
+    assert now.parts == foreseen.parts

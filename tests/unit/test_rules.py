@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
+from msgspec import json
 
 from services.visionboard.curate import curate
 from shared.knowledge.insight import Bought, Candidate, Insight, Parameters, Path, Product, Reaction, Rule, Via
@@ -133,6 +133,6 @@ def test_a_decision_made_under_rules_is_made_again_from_what_is_kept_of_it():
         Rule("2", "boost", price_from=Decimal("2.50"), currency="EUR", factor=3.0),
     )
     seen = replace(SEEN, rules=rules)
-    kept: Insight = TypeAdapter(Insight).validate_json(inputs(seen))
+    kept = json.decode(inputs(seen), type=Insight)
     assert recommend(seen) == recommend(kept)
     assert recommend(seen).decision_id != decide().decision_id
