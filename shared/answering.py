@@ -10,6 +10,9 @@ from typing import Any, Generic, TypeVar
 from shared.bus.dispatch import each
 from shared.bus.port import Bus, Subscription, unready
 from shared.contracts.codec import Envelope
+from shared.engines import Engines
+from shared.operations import Check
+from shared.process import answers, moves
 from shared.replies import give_up
 
 P = TypeVar("P")
@@ -49,3 +52,13 @@ class AnsweringService(Generic[P]):
         while self._subscriptions:
             self._subscriptions.pop().stop()
         self.ended()
+
+
+def needs(engines: Engines, service: AnsweringService[Any]) -> dict[str, Check]:
+    """Return what must answer for requests to be answered."""
+    return {
+        "bus": engines.bus.unready,
+        "knowledge": answers(engines.knowledge.status),
+        "consumer": service.unready,
+        "progress": moves(service.progress),
+    }

@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from services.email.wiring import EmailService, build
-from shared.engines import Engines
-from shared.operations import Check
-from shared.process import answers, consume, moves, run
-
-
-def needs(engines: Engines, service: EmailService) -> dict[str, Check]:
-    """Return what must answer for emails to be made."""
-    return {
-        "bus": engines.bus.unready,
-        "knowledge": answers(engines.knowledge.status),
-        "consumer": service.unready,
-        "progress": moves(service.progress),
-    }
+from services.email.wiring import build
+from shared.answering import needs
+from shared.process import consume, run
 
 
 def main() -> None:
