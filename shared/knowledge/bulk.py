@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from shared.knowledge.tables import EDGES, INTEGER, INTEGERS, NODES, REAL, STRIN
 
 _TYPES = {STRING: pa.string(), INTEGER: pa.int64(), INTEGERS: pa.list_(pa.int64()), REAL: pa.float64()}
 _CHUNK = 50_000
+_POOL_PER_BYTE = 5.5  # 3.8 to 5.1 were measured, for edges with 1 to 60 times each; too little, and the copy fails
 
 
 def arrow(values: Sequence[Any], type_: str) -> pa.Array:
@@ -56,12 +57,21 @@ class Columns:
         self._pending = []
 
 
-def fill(generation: Generation, rows: Iterable[tuple[RowKey, Row]]) -> None:
-    """Copy rows, in any order, into an empty generation."""
+def gathered(rows: Iterable[tuple[RowKey, Row]]) -> dict[str, pa.Table]:
+    """Return rows, in any order, as a table for each kind that has some, in the order to copy them."""
     columns = {kind: Columns(table) for kind, table in TABLES.items()}
     for key, row in rows:
         columns[key[0]].add(key, row)
-    for table in (*NODES, *EDGES):
-        taken = columns.pop(table.kind).table()
-        if taken.num_rows:
-            execute(generation.writer, f"COPY {table.label} FROM $rows", {"rows": taken})
+    tables = {table.kind: columns.pop(table.kind).table() for table in (*NODES, *EDGES)}
+    return {kind: taken for kind, taken in tables.items() if taken.num_rows}
+
+
+def pool_mb(tables: Mapping[str, pa.Table]) -> int:
+    """Return the megabytes of buffer pool that the largest `COPY` takes."""
+    return int(max((taken.nbytes for taken in tables.values()), default=0) * _POOL_PER_BYTE) >> 20
+
+
+def fill(generation: Generation, tables: dict[str, pa.Table]) -> None:
+    """Copy tables, as `gathered` returns them, into an empty generation; each is let go of once it is copied."""
+    for kind in list(tables):
+        execute(generation.writer, f"COPY {TABLES[kind].label} FROM $rows", {"rows": tables.pop(kind)})

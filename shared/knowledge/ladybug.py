@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from shared.bus.port import Position
 from shared.errors import InvalidInputError, UnavailableError
-from shared.knowledge.bulk import fill
+from shared.knowledge.bulk import fill, gathered, pool_mb
 from shared.knowledge.generation import DamagedError, Generation, sync
 from shared.knowledge.ladybug_engine import LadybugEngine
 from shared.knowledge.reading import Reading
@@ -40,26 +40,16 @@ class LadybugKnowledge(Reading, Writing):
 
         Returns the digest of each shop, proved equal for what was given and what was read back.
         """
-        self._loading = True
-        generation = self.engine.fresh(max(_LOADING_MB, self.engine.memory_mb))
+        self._loading, given = True, Digests()
         try:
-            given = Digests()
-            fill(generation, given.over(rows))
-            with self.engine.filling(generation):
-                put_watermarks(self.engine, watermarks)
-                proof = self._proof(given.by_shop())
-            generation.finish()
-            generation.retire()
-            generation = Generation.open(generation.directory, self.engine.memory_mb)
-        except BaseException:
-            generation.retire()
-            shutil.rmtree(generation.directory, ignore_errors=True)
-            raise
+            tables = gathered(given.over(rows))
+            generation = self.engine.fresh(max(_LOADING_MB, self.engine.memory_mb, pool_mb(tables)))
+            generation = self._built(generation, tables, watermarks, given)
         finally:
             self._loading = False
             pa.default_memory_pool().release_unused()
         self.engine.switch(generation)
-        return proof
+        return given.by_shop()
 
     def status(self) -> Mapping[str, object]:
         """Return generation, whether and why it must be rebuilt, counts, and when each shop was last refreshed."""
@@ -123,12 +113,27 @@ class LadybugKnowledge(Reading, Writing):
         """Let go of the files."""
         self.engine.close()
 
-    def _proof(self, given: Mapping[str, str]) -> Mapping[str, str]:
-        """Return the digests of what can be read back, if they are those of what was given."""
-        proof = {shop: digest(self.rows(shop)) for shop in self.shops()}
-        if proof != given:
+    def _built(
+        self, generation: Generation, tables: dict[str, pa.Table], watermarks: Sequence[Position], given: Digests
+    ) -> Generation:
+        """Return a generation that was filled and proved to hold what was given, opened with its usual memory."""
+        try:
+            fill(generation, tables)
+            with self.engine.filling(generation):
+                put_watermarks(self.engine, watermarks)
+                self._prove(given.by_shop())
+            generation.finish()
+            generation.retire()
+            return Generation.open(generation.directory, self.engine.memory_mb)
+        except BaseException:
+            generation.retire()
+            shutil.rmtree(generation.directory, ignore_errors=True)
+            raise
+
+    def _prove(self, given: Mapping[str, str]) -> None:
+        """Refuse what can be read back, unless its digests are those of what was given."""
+        if {shop: digest(self.rows(shop)) for shop in self.shops()} != given:
             raise UnavailableError("the fresh graph does not hold what it was given; the old one stays")
-        return proof
 
 
 def _files(directory: Path) -> list[Path]:
