@@ -22,6 +22,7 @@ from shared.history.store_mongo import Fields, MongoStore, answering, ids_refuse
 from shared.history.tokens import page_bound, place_in, token_for
 
 _CHUNK = 500
+_PAGE = 5_000  # entries that a replay fetches at once: a few megabytes
 _HELD = ("digest", "log", "topic", "partition", "offset", "erased")
 
 
@@ -69,7 +70,7 @@ class MongoLedger:
         while True:
             with answering("replaying"):
                 asked = {**whose, "seq": {"$gt": after}, "erased": False}
-                found = list(self._store["ledger"].find(asked, MEANING).sort("seq", ASCENDING).limit(_CHUNK))
+                found = list(self._store["ledger"].find(asked, MEANING).sort("seq", ASCENDING).limit(_PAGE))
             if not found:
                 return
             yield from ((one["seq"], entry_of(one)) for one in found)
