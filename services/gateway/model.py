@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from msgspec import structs
+
 from shared.bus.port import Position
 from shared.clock import from_ms
 from shared.contracts.requests import EXPIRED, PARKED
@@ -81,7 +83,7 @@ def interest(one: Interest) -> dict[str, Any]:
 
 def product(one: Product) -> dict[str, Any]:
     """Return a product as JSON."""
-    return {**asdict(one), "title": tidy(one.title)}
+    return {**structs.asdict(one), "title": tidy(one.title)}
 
 
 def entry(one: Entry) -> dict[str, Any]:
