@@ -14,7 +14,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 _CURRENCIES = frozenset(list_currencies())
 # Control, format (bidi marks and joiners among them), surrogate and private-use characters have no place in an id.
-_BANNED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+BANNED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 DOTS = (".", "..")
 _HTTP_URL = re.compile(r"https?://[^\s/?#@\\]+(?:[/?#][^\s\\]*)?", re.IGNORECASE)
 
@@ -33,7 +33,7 @@ def _clean(text: str) -> str:
     clean = text.strip() if plain else unicodedata.normalize("NFC", text).strip()
     if not clean:
         raise ValueError("must not be blank")
-    if not plain and any(unicodedata.category(c) in _BANNED_CATEGORIES for c in clean):
+    if not plain and any(unicodedata.category(c) in BANNED_CATEGORIES for c in clean):
         raise ValueError("must not contain control, formatting or private-use characters")
     return clean
 

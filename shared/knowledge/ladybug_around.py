@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
+from heapq import nsmallest
 from typing import Any
 
 import numpy as np
@@ -32,10 +33,19 @@ def around(reader: Any, ids: Mapping[str, NodeIds], name: str, uid: str, limit: 
     """Return what a statement over `$uid` and `$limit` does: id and weight of the far nodes, the heaviest first."""
     found = _edges(reader, name, uid)
     best = heaviest(found["weight"], limit)
-    weights = found["weight"][best].tolist()
-    named = zip(ids[_label(name)].of(reader, found["place"][best].tolist()), weights, strict=True)
-    ranked = sorted(named, key=lambda one: (-one[1], one[0]))
-    return [{"id": id, "weight": weight} for id, weight in ranked[:limit]]
+    if not len(best):
+        return []
+    weights, places = found["weight"][best], found["place"][best]
+    last = weights.min()
+
+    def named(which: Numbers) -> list[str]:
+        return ids[_label(name)].of(reader, places[which].tolist())
+
+    heavy = weights > last
+    first = sorted(zip((-weights[heavy]).tolist(), named(heavy), strict=True))
+    # Thousands may weigh as little as the last that there is room for: a product's buyers who bought it once.
+    tied = nsmallest(limit - len(first), named(~heavy))
+    return [*({"id": id, "weight": -less} for less, id in first), *({"id": id, "weight": last.item()} for id in tied)]
 
 
 def _edges(reader: Any, name: str, uid: str) -> dict[str, Numbers]:

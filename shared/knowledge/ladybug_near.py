@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -42,12 +42,17 @@ class NodeIds:
 
     def of(self, reader: Any, places: Sequence[int]) -> list[str]:
         """Return the ids of nodes, each by its offset; a connection asks for those met for the first time."""
-        if any(place not in self._ids for place in places):
-            self._grow(reader)
+        with suppress(KeyError):
+            return self._known(places)
+        self._grow(reader)
         try:
-            return [self._ids[place] for place in places]
+            return self._known(places)
         except KeyError:
             raise UnavailableError("the graph was mended while it was read") from None
+
+    def _known(self, places: Sequence[int]) -> list[str]:
+        ids = self._ids
+        return [ids[place] for place in places]
 
     def _grow(self, reader: Any) -> None:
         with self._growing:

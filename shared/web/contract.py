@@ -39,6 +39,7 @@ class Answer:
     media: Sequence[str] = (JSON,)
     description: str = ""
     headers: Sequence[str] = ()  # by name; what they mean is told once, in `openapi`
+    tagged: bool = True  # a read's answer has an ETag (`caching`), unless it is streamed or must not be kept
 
 
 @dataclass(frozen=True)

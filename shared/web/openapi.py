@@ -56,7 +56,8 @@ def complete(app: Flask, spec: dict[str, Any]) -> dict[str, Any]:
     for operation, contract, scopes in operations:
         operation.update(_completed(contract, scopes, operation["path_parameters"], schemas))
         del operation["path_parameters"]
-        if operation.pop("is_read"):
+        good = contract.answers.get(HTTPStatus.OK)
+        if operation.pop("is_read") and good is not None and good.tagged:
             _conditional(operation)
     components = spec.setdefault("components", {})
     components["schemas"] = plain(schemas.definitions)
@@ -134,11 +135,8 @@ def _completed(contract: Contract, scopes: frozenset[str], path: list[str], sche
 
 def _conditional(operation: dict[str, Any]) -> None:
     """Tell of the tag that an answer has, and that it may be asked for again by it (`caching`)."""
-    shown = operation["responses"].get("200", {})
-    if "content" not in shown or "text/event-stream" in shown["content"]:
-        return
     tag = {"description": _HEADERS["ETag"], "schema": {"type": "string"}}
-    shown["headers"]["ETag"] = tag
+    operation["responses"]["200"]["headers"]["ETag"] = tag
     operation["responses"]["304"] = {"description": "you have it", "headers": {"ETag": tag}}
     sent = {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 200}}
     operation["parameters"].append({**sent, "description": "the ETag of the answer that you have"})
@@ -180,10 +178,10 @@ def _responses(contract: Contract, scopes: frozenset[str], schemas: _Schemas) ->
 
 def _errors(contract: Contract, scopes: frozenset[str]) -> set[int]:
     found = {HTTPStatus.INTERNAL_SERVER_ERROR.value, HTTPStatus.SERVICE_UNAVAILABLE.value, *contract.errors}
-    found |= {400, 401, 403, 429} if scopes != PUBLIC else set()
+    found |= {401, 403, 429} if scopes != PUBLIC else set()
     found |= {422} if contract.query is not None or "Idempotency-Key" in contract.headers else set()
-    # Any request may carry a body that is too large, or of a type that no route takes.
-    return found | {413, 415} | ({400, 422} if contract.body is not None else set())
+    # Any request may name a host that cannot be, carry a body that is too large, or of a type that no route takes.
+    return found | {400, 413, 415} | ({422} if contract.body is not None else set())
 
 
 def _answer(status: int, answer: Answer, schemas: _Schemas) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from flask import Flask
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
-from shared.contracts.values import DOTS
+from shared.contracts.values import BANNED_CATEGORIES, DOTS
 
 _SLASH = "\x1f"  # stands for a slash within an id while routes are matched; ids hold no control characters
 _LONGEST = 200
@@ -23,7 +23,7 @@ class IdConverter(BaseConverter):
     def to_python(self, value: str) -> str:
         """Return the id that a segment names."""
         id = unicodedata.normalize("NFC", value.replace(_SLASH, "/")).strip()
-        if id in DOTS or not 0 < len(id) <= _LONGEST or any(unicodedata.category(c) in {"Cc", "Cf", "Cs"} for c in id):
+        if id in DOTS or not 0 < len(id) <= _LONGEST or any(unicodedata.category(c) in BANNED_CATEGORIES for c in id):
             raise NotFound("there is no such thing")  # for every method alike, so not ValidationError
         return id
 

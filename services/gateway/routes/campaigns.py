@@ -106,7 +106,9 @@ def _reading(routes: APIBlueprint, desk: CampaignDesk) -> None:
 
 
 def _result(routes: APIBlueprint, desk: CampaignDesk, ports: GatewayPorts) -> None:
-    file = Answer(None, ("application/x-ndjson", "text/csv"), "a line for each member", ("Content-Disposition",))
+    file = Answer(
+        None, ("application/x-ndjson", "text/csv"), "a line for each member", ("Content-Disposition",), tagged=False
+    )
 
     @routes.get("/v1/campaigns/<id:id>/result")
     @requires(*_READ)

@@ -79,7 +79,7 @@ def _reading(routes: APIBlueprint, desk: ExportDesk) -> None:
 
 
 def _file(routes: APIBlueprint, desk: ExportDesk) -> None:
-    file = Answer(None, tuple(MEDIA.values()), "the file", ("Content-Disposition",))
+    file = Answer(None, tuple(MEDIA.values()), "the file", ("Content-Disposition",), tagged=False)
 
     @routes.get("/v1/exports/<id:id>/file")
     @requires(*_ANY)

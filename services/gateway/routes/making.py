@@ -24,7 +24,7 @@ from shared.contracts.requests import BoardRequested, EmailRequested, Replied, R
 from shared.errors import InvalidInputError, NotFoundError, TastegraphError, UnavailableError, Violation
 from shared.history.port import Document
 from shared.web.app import correlation_id
-from shared.web.contract import Answer, body_of, describes, query_of
+from shared.web.contract import JSON, Answer, body_of, describes, query_of
 from shared.web.guard import principal, requires
 from shared.web.problems import problem
 
@@ -71,7 +71,7 @@ def _emails(routes: APIBlueprint, ports: GatewayPorts) -> None:
 def _bodies(routes: APIBlueprint, ports: GatewayPorts) -> None:
     def body(name: str, media: str, said: str) -> Any:
         @requires("emails:read")
-        @describes({200: Answer(None, (media,))}, errors=(404,))
+        @describes({200: Answer(dict[str, str] if media == JSON else None, (media,))}, errors=(404,))
         def view(id: str) -> Any:
             return _file(ports, ports.document("emails", principal().shop, id), name)
 
@@ -81,7 +81,7 @@ def _bodies(routes: APIBlueprint, ports: GatewayPorts) -> None:
     for path, name, media, said in (
         ("html", "email.html", "text/html", "Show an email as its reader sees it."),
         ("text", "email.txt", "text/plain", "Show an email's plain text."),
-        ("headers", "email.headers.json", "application/json", "Show the headers that an email must be sent with."),
+        ("headers", "email.headers.json", JSON, "Show the headers that an email must be sent with."),
     ):
         routes.get(f"/v1/emails/<id:id>/{path}", endpoint=f"email_{path}")(body(name, media, said))
 
@@ -108,7 +108,7 @@ def _boards(routes: APIBlueprint, ports: GatewayPorts) -> None:
 def _pictures(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.get("/v1/boards/<id:id>/json")
     @requires("boards:read", own=True)
-    @describes({200: Answer(None, ("application/json",))}, errors=(404,))
+    @describes({200: dict[str, Any]}, errors=(404,))
     def board_json(id: str) -> Any:
         """Show a board's structure alone, as its published schema says."""
         return _file(ports, ports.own_document("boards", principal(), id), "board.json")

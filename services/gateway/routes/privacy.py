@@ -37,7 +37,8 @@ def blueprint(ports: GatewayPorts) -> APIBlueprint:
     """Return the routes of erasure and export."""
     routes = APIBlueprint("privacy", __name__, tag="Privacy")
     pending = Answer(making.Pending, headers=("Location", "Retry-After"))
-    whole = Answer(None, ("application/json",), "all that is known of the user", ("Content-Disposition",))
+    known = "all that is known of the user"
+    whole = Answer(dict[str, Any], description=known, headers=("Content-Disposition",), tagged=False)
 
     @routes.delete("/v1/users/<id:user_id>")
     @requires("profiles:erase")

@@ -39,11 +39,11 @@ def blueprint(ports: GatewayPorts) -> APIBlueprint:
 
 def _jobs(routes: APIBlueprint, ports: GatewayPorts) -> None:
     streams = Streams(ports.settings.web_threads)
-    events = Answer(None, ("text/event-stream",), "`event: job`, with the job as JSON in `data`")
+    events = Answer(None, ("text/event-stream",), "`event: job`, with the job as JSON in `data`", tagged=False)
 
     @routes.get("/v1/jobs/<id:id>")
     @requires(*_SCOPES)
-    @describes({200: shown.Job}, errors=(404,))
+    @describes({200: Answer(shown.Job, tagged=False)}, errors=(404,))
     def job(id: str) -> Any:
         """Show what became of a request; it takes the scope that reads what the job makes."""
         return _state(ports, principal().shop, id), HTTPStatus.OK, {"Cache-Control": "no-store"}
