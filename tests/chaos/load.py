@@ -53,9 +53,9 @@ class Load:
             ending.callback(self._stopping.set)
             yield
 
-    def drain(self) -> bool:
-        """Send again what is in doubt; say whether all of it was dealt with in time."""
-        deadline = time.monotonic() + _DRAIN_SECONDS
+    def drain(self, more: float = 0.0) -> bool:
+        """Send again what is in doubt; say whether all was dealt with in time: `more` seconds than usual."""
+        deadline = time.monotonic() + _DRAIN_SECONDS + more
         while time.monotonic() < deadline:
             waiting = sum(sender.settle() for sender in (*self._writers, *self._makers))  # all of them, each time
             if not waiting:
