@@ -32,23 +32,26 @@ O = TypeVar("O", bound=Offer)  # noqa: E741 (one letter, as type variables have)
 def varied(offers: Sequence[O], among: Sequence[Product]) -> list[O]:
     """Keep the order, but let offers that are much alike stand back; beyond four of a kind they are left out.
 
-    `among` are all the products that might have been offered: they tell which categories are narrow.
+    Of one name (but for case and spaces) the second stands back already: nobody can tell it from the first. `among`
+    are all the products that might have been offered: they tell which categories are narrow.
     """
     shelves = Counter(product.categories for product in among)
     most = max(_BROAD_AT_LEAST, _BROAD * len(among))
     broad = {shelf for shelf, count in shelves.items() if count > most or not shelf}
     seen: Counter[tuple[str, ...]] = Counter()
-    named = _Names()
+    named, met = _Names(), set[str]()
     first, back = [], []
     for offer in offers:
         kinds = _kinds(offer.product, broad)
         for kind in kinds:
             seen[kind] += 1
         alike = max((1 + named.add(_own_words(offer.product)), *(seen[kind] for kind in kinds)))
-        if alike <= _ALIKE:
+        name = _own_name(offer.product)
+        if alike <= _ALIKE and name not in met:
             first.append(offer)
         elif alike <= _ALIKE_AT_MOST:
             back.append(offer)
+        met.update(filter(None, [name]))
     return [*first, *back]
 
 
@@ -75,11 +78,19 @@ class _Names:
         self._sizes.append(len(frozenset(words)))
 
 
+def _own_name(product: Product) -> str:
+    """Return a name that says more than its category, in small letters, single spaces; empty if there is none."""
+    return "" if product.name is None or product.name in product.categories else _plain(product.name)
+
+
+@lru_cache(maxsize=1 << 14)
+def _plain(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
 def _own_words(product: Product) -> frozenset[str]:
-    """Return the words of a name that says more than its category, if there are enough to tell variants by."""
-    if product.name is None or product.name in product.categories:
-        return frozenset()
-    words = frozenset(_words(product.name))
+    """Return the words of such a name, if there are enough to tell variants by."""
+    words = frozenset(_words(_own_name(product)))
     return words if len(words) >= _TELLING else frozenset()
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-import uuid
 from contextlib import ExitStack, contextmanager
-from urllib.parse import urlsplit
 
 import pytest
 from servers.process import free_port
@@ -52,19 +50,11 @@ def embedded(request, collector):
 
 @contextmanager
 def distributed(request, collector):
-    urls = {name: request.getfixturevalue(f"{name}_url") for name in ("kafka", "neo4j", "mongodb", "s3", "redis")}
-    settings = {
-        "bus_url": f"{urls['kafka']}/{uuid.uuid4().hex[:8]}.",
-        "knowledge_url": urls["neo4j"],
-        "history_url": urlsplit(urls["mongodb"])._replace(path=f"/traces-{uuid.uuid4().hex[:8]}").geturl(),
-        "objects_url": urls["s3"],
-        "counters_url": urls["redis"],
-    }
+    settings = request.getfixturevalue("real_servers")
     bus, history = KafkaBus(cluster(Settings(**settings))), open_history(Settings(**settings))
     with ExitStack() as ending:
         ending.callback(bus.close)
         ending.callback(history.close)
-        bus.administration.apply()
         key, _ = create_key(history, "s", ("admin",), "test", SystemClock())
         ports = {}
         for name in ("ingest", "graph", "email", "gateway"):

@@ -138,6 +138,13 @@ def test_five_sizes_of_one_thing_are_never_offered_together() -> None:
     assert ["s4", "s3", "d", "s2", "s1"] == ids(recommend(seen).discover)
 
 
+def test_of_one_name_one_is_offered_before_what_is_different() -> None:
+    twins = candidate("t0", popular(9), name="CHEESE   8 OZ"), candidate("t1", popular(10), name="Cheese 8 oz")
+    seen = insight(candidates=(*twins, candidate("d", popular(1), name="Tea")))
+
+    assert ["t1", "d", "t0"] == ids(recommend(seen).discover)
+
+
 def test_colours_of_one_thing_stand_back_too() -> None:
     colours = ("red", "pink", "blue", "green", "white", "black")
     bags = tuple(
