@@ -14,8 +14,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 _CURRENCIES = frozenset(list_currencies())
 # Control, format (bidi marks and joiners among them), surrogate and private-use characters have no place in an id.
-BANNED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
-DOTS = (".", "..")
+_BANNED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_DOTS = (".", "..")
 _HTTP_URL = re.compile(r"https?://[^\s/?#@\\]+(?:[/?#][^\s\\]*)?", re.IGNORECASE)
 
 
@@ -33,13 +33,13 @@ def _clean(text: str) -> str:
     clean = text.strip() if plain else unicodedata.normalize("NFC", text).strip()
     if not clean:
         raise ValueError("must not be blank")
-    if not plain and any(unicodedata.category(c) in BANNED_CATEGORIES for c in clean):
+    if not plain and any(unicodedata.category(c) in _BANNED_CATEGORIES for c in clean):
         raise ValueError("must not contain control, formatting or private-use characters")
     return clean
 
 
 def _addressable(id: str) -> str:
-    if id in DOTS:
+    if id in _DOTS:
         raise ValueError("must not be . or .., which no URL's path can hold: clients take them out, however written")
     return id
 

@@ -45,13 +45,14 @@ def varied(offers: Sequence[O], among: Sequence[Product]) -> list[O]:
         kinds = _kinds(offer.product, broad)
         for kind in kinds:
             seen[kind] += 1
-        alike = max((1 + named.add(_own_words(offer.product)), *(seen[kind] for kind in kinds)))
         name = _own_name(offer.product)
+        alike = max((1 + named.add(_telling_words(name)), *(seen[kind] for kind in kinds)))
         if alike <= _ALIKE and name not in met:
             first.append(offer)
         elif alike <= _ALIKE_AT_MOST:
             back.append(offer)
-        met.update(filter(None, [name]))
+        if name:
+            met.add(name)
     return [*first, *back]
 
 
@@ -88,9 +89,9 @@ def _plain(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-def _own_words(product: Product) -> frozenset[str]:
-    """Return the words of such a name, if there are enough to tell variants by."""
-    words = frozenset(_words(_own_name(product)))
+def _telling_words(name: str) -> frozenset[str]:
+    """Return a name's words, if there are enough to tell variants by."""
+    words = frozenset(_words(name))
     return words if len(words) >= _TELLING else frozenset()
 
 

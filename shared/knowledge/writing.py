@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.bus.port import Position
-from shared.errors import ConflictError
+from shared.errors import ConflictError, UnavailableError
 from shared.knowledge.derived import write_amendment, write_derived, write_matches
 from shared.knowledge.engine import Engine
 from shared.knowledge.port import Amendment, Derived, PurchaseMatrix
 from shared.knowledge.projection import about
-from shared.knowledge.rows import Delta, Facts, Link, Row, RowKey, merge, uid
+from shared.knowledge.rows import Delta, Facts, Link, Row, RowKey, digest, merge, uid
 from shared.knowledge.tables import EDGES, NODES, TABLES, Table
 
 if TYPE_CHECKING:
@@ -62,6 +62,11 @@ class Writing:
     def shops(self) -> list[str]:
         """Return the shops that have nodes."""
         return [row["shop"] for row in self.engine.run("shops")]
+
+    def _prove(self, given: Mapping[str, str]) -> None:
+        """Refuse a fresh graph from which other digests, by shop, are read back than those of what it was given."""
+        if {shop: digest(self.rows(shop)) for shop in self.shops()} != given:
+            raise UnavailableError("the fresh graph does not hold what it was given; the old one stays")
 
     def mend(self, shop: str, put: Iterable[tuple[RowKey, Row]], delete: Iterable[RowKey]) -> None:
         """Write and remove exact rows of a shop, in one transaction; `ABOUT` edges are rows like others here."""

@@ -7,6 +7,8 @@ from http import HTTPStatus
 
 from flask import Flask, Response, request
 
+from shared.web.contract import contract_of
+
 # Whoever keeps it asks every time whether it still stands; while we cannot answer, it may be shown for a while.
 FRESH = "private, max-age=0, must-revalidate, stale-if-error=300"
 DERIVED = "private, max-age=0, stale-while-revalidate=60, stale-if-error=300"  # what refreshes make, not events
@@ -21,7 +23,7 @@ def cached(app: Flask) -> None:
 
     @app.after_request
     def tag(response: Response) -> Response:
-        if response.status_code >= HTTPStatus.BAD_REQUEST:
+        if response.status_code >= HTTPStatus.BAD_REQUEST or not _may_be_kept(app, response):
             response.headers.setdefault("Cache-Control", "no-store")
         if not _is_kept(response):
             return response
@@ -30,6 +32,12 @@ def cached(app: Flask) -> None:
         response.set_etag(sha256(response.get_data()).hexdigest()[:32], weak=True)  # it may yet be compressed
         response.make_conditional(request)
         return response
+
+
+def _may_be_kept(app: Flask, response: Response) -> bool:
+    contract = contract_of(app, request.endpoint or "")
+    answer = contract.answers.get(response.status_code) if contract else None
+    return answer is None or answer.kept
 
 
 def _is_kept(response: Response) -> bool:

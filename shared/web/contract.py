@@ -39,7 +39,7 @@ class Answer:
     media: Sequence[str] = (JSON,)
     description: str = ""
     headers: Sequence[str] = ()  # by name; what they mean is told once, in `openapi`
-    tagged: bool = True  # a read's answer has an ETag (`caching`), unless it is streamed or must not be kept
+    kept: bool = True  # clients may keep it, and ask by its ETag whether it still stands; else it is sent as no-store
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def complete(app: Flask, spec: dict[str, Any]) -> dict[str, Any]:
         operation.update(_completed(contract, scopes, operation["path_parameters"], schemas))
         del operation["path_parameters"]
         good = contract.answers.get(HTTPStatus.OK)
-        if operation.pop("is_read") and good is not None and good.tagged:
+        if operation.pop("is_read") and good is not None and good.kept:
             _conditional(operation)
     components = spec.setdefault("components", {})
     components["schemas"] = plain(schemas.definitions)

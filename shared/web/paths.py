@@ -8,13 +8,14 @@ from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from flask import Flask
+from pydantic import TypeAdapter, ValidationError
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
-from shared.contracts.values import BANNED_CATEGORIES, DOTS
+from shared.contracts.values import Id
 
 _SLASH = "\x1f"  # stands for a slash within an id while routes are matched; ids hold no control characters
-_LONGEST = 200
+_ID: TypeAdapter[str] = TypeAdapter(Id)
 
 
 class IdConverter(BaseConverter):
@@ -22,10 +23,10 @@ class IdConverter(BaseConverter):
 
     def to_python(self, value: str) -> str:
         """Return the id that a segment names."""
-        id = unicodedata.normalize("NFC", value.replace(_SLASH, "/")).strip()
-        if id in DOTS or not 0 < len(id) <= _LONGEST or any(unicodedata.category(c) in BANNED_CATEGORIES for c in id):
-            raise NotFound("there is no such thing")  # for every method alike, so not ValidationError
-        return id
+        try:
+            return _ID.validate_python(unicodedata.normalize("NFC", value.replace(_SLASH, "/")).strip())
+        except ValidationError:
+            raise NotFound("there is no such thing") from None  # for every method alike, so not werkzeug's own
 
 
 def keep_slashes(app: Flask) -> None:

@@ -54,7 +54,7 @@ class Load:
             yield
 
     def drain(self, more: float = 0.0) -> bool:
-        """Send again what is in doubt; say whether all was dealt with in time: `more` seconds than usual."""
+        """Send again what is in doubt; say whether all was dealt with in the usual time and `more` seconds."""
         deadline = time.monotonic() + _DRAIN_SECONDS + more
         while time.monotonic() < deadline:
             waiting = sum(sender.settle() for sender in (*self._writers, *self._makers))  # all of them, each time

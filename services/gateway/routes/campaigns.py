@@ -107,7 +107,7 @@ def _reading(routes: APIBlueprint, desk: CampaignDesk) -> None:
 
 def _result(routes: APIBlueprint, desk: CampaignDesk, ports: GatewayPorts) -> None:
     file = Answer(
-        None, ("application/x-ndjson", "text/csv"), "a line for each member", ("Content-Disposition",), tagged=False
+        None, ("application/x-ndjson", "text/csv"), "a line for each member", ("Content-Disposition",), kept=False
     )
 
     @routes.get("/v1/campaigns/<id:id>/result")
@@ -120,7 +120,6 @@ def _result(routes: APIBlueprint, desk: CampaignDesk, ports: GatewayPorts) -> No
         body = told if asked.format == "ndjson" else outcomes.table(told)
         response = Response(body, mimetype="text/csv" if asked.format == "csv" else "application/x-ndjson")
         response.headers["Content-Disposition"] = f'attachment; filename="campaign.{asked.format}"'
-        response.headers["Cache-Control"] = "no-store"
         return response
 
 

@@ -79,7 +79,7 @@ def _reading(routes: APIBlueprint, desk: ExportDesk) -> None:
 
 
 def _file(routes: APIBlueprint, desk: ExportDesk) -> None:
-    file = Answer(None, tuple(MEDIA.values()), "the file", ("Content-Disposition",), tagged=False)
+    file = Answer(None, tuple(MEDIA.values()), "the file", ("Content-Disposition",), kept=False)
 
     @routes.get("/v1/exports/<id:id>/file")
     @requires(*_ANY)
@@ -92,7 +92,6 @@ def _file(routes: APIBlueprint, desk: ExportDesk) -> None:
         asked = NewExport.model_validate(found.body["asked"])
         response = Response(desk.file(found), mimetype=MEDIA[asked.format])
         response.headers["Content-Disposition"] = f'attachment; filename="{asked.what}.{asked.format}"'
-        response.headers["Cache-Control"] = "no-store"
         return response
 
 

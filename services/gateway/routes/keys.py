@@ -17,11 +17,11 @@ from services.gateway.routes.users import listed
 from shared import auth
 from shared.errors import InvalidInputError, Violation
 from shared.web.allowances import within
-from shared.web.contract import body_of, describes
+from shared.web.contract import Answer, body_of, describes
 from shared.web.guard import principal, requires
 
 _MOST = 100
-_SECRET = {"Cache-Control": "no-store"}
+_SHOWN_ONCE = Answer(shown.NewKey, kept=False)
 
 
 def blueprint(ports: GatewayPorts) -> APIBlueprint:
@@ -47,7 +47,7 @@ def _reading(routes: APIBlueprint, ports: GatewayPorts) -> None:
 def _making(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @routes.post("/v1/keys")
     @requires("admin")
-    @describes({201: shown.NewKey}, body=questions.NewKey)
+    @describes({201: _SHOWN_ONCE}, body=questions.NewKey)
     def make_key() -> Any:
         """Make a key for the shop; its text is in this answer and kept nowhere."""
         wanted, who, clock = body_of(questions.NewKey), principal(), ports.clock
@@ -60,18 +60,18 @@ def _making(routes: APIBlueprint, ports: GatewayPorts) -> None:
         if limits:
             document = auth.limit_key(ports.history, document, limits)
         audited(ports, "key.created", document.id, " ".join(document.body["scopes"]))
-        return {**model.key(document), "key": text}, HTTPStatus.CREATED, _SECRET
+        return {**model.key(document), "key": text}, HTTPStatus.CREATED
 
     @routes.post("/v1/keys/<id:id>/rotate")
     @requires("admin")
-    @describes({201: shown.NewKey}, body=questions.Rotation, errors=(404, 409))
+    @describes({201: _SHOWN_ONCE}, body=questions.Rotation, errors=(404, 409))
     def rotate_key(id: str) -> Any:
         """Make a key that takes another's place; both work for the overlap, then the old one ends."""
         overlap = timedelta(hours=body_of(questions.Rotation).overlap_hours)
         environment = ports.settings.environment
         text, document = auth.rotate(ports.history, id, overlap, environment, ports.clock, principal().shop)
         audited(ports, "key.rotated", id, document.id)
-        return {**model.key(document), "key": text}, HTTPStatus.CREATED, _SECRET
+        return {**model.key(document), "key": text}, HTTPStatus.CREATED
 
 
 def _ending(routes: APIBlueprint, ports: GatewayPorts) -> None:

@@ -24,7 +24,7 @@ from shared.contracts.requests import BoardRequested, EmailRequested, Replied, R
 from shared.errors import InvalidInputError, NotFoundError, TastegraphError, UnavailableError, Violation
 from shared.history.port import Document
 from shared.web.app import correlation_id
-from shared.web.contract import JSON, Answer, body_of, describes, query_of
+from shared.web.contract import Answer, body_of, describes, query_of
 from shared.web.guard import principal, requires
 from shared.web.problems import problem
 
@@ -69,21 +69,22 @@ def _emails(routes: APIBlueprint, ports: GatewayPorts) -> None:
 
 
 def _bodies(routes: APIBlueprint, ports: GatewayPorts) -> None:
-    def body(name: str, media: str, said: str) -> Any:
+    def body(name: str, answer: Answer, said: str) -> Any:
         @requires("emails:read")
-        @describes({200: Answer(dict[str, str] if media == JSON else None, (media,))}, errors=(404,))
+        @describes({200: answer}, errors=(404,))
         def view(id: str) -> Any:
             return _file(ports, ports.document("emails", principal().shop, id), name)
 
         view.__doc__ = said
         return view
 
-    for path, name, media, said in (
-        ("html", "email.html", "text/html", "Show an email as its reader sees it."),
-        ("text", "email.txt", "text/plain", "Show an email's plain text."),
-        ("headers", "email.headers.json", JSON, "Show the headers that an email must be sent with."),
+    headers = Answer(dict[str, str])
+    for path, name, answer, said in (
+        ("html", "email.html", Answer(None, ("text/html",)), "Show an email as its reader sees it."),
+        ("text", "email.txt", Answer(None, ("text/plain",)), "Show an email's plain text."),
+        ("headers", "email.headers.json", headers, "Show the headers that an email must be sent with."),
     ):
-        routes.get(f"/v1/emails/<id:id>/{path}", endpoint=f"email_{path}")(body(name, media, said))
+        routes.get(f"/v1/emails/<id:id>/{path}", endpoint=f"email_{path}")(body(name, answer, said))
 
 
 def _boards(routes: APIBlueprint, ports: GatewayPorts) -> None:

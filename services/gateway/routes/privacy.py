@@ -38,7 +38,7 @@ def blueprint(ports: GatewayPorts) -> APIBlueprint:
     routes = APIBlueprint("privacy", __name__, tag="Privacy")
     pending = Answer(making.Pending, headers=("Location", "Retry-After"))
     known = "all that is known of the user"
-    whole = Answer(dict[str, Any], description=known, headers=("Content-Disposition",), tagged=False)
+    whole = Answer(dict[str, Any], description=known, headers=("Content-Disposition",), kept=False)
 
     @routes.delete("/v1/users/<id:user_id>")
     @requires("profiles:erase")
@@ -60,7 +60,6 @@ def blueprint(ports: GatewayPorts) -> APIBlueprint:
         response = Response(_all(shop, user_id, profile, ports), mimetype="application/json")
         name = quote(f"{user_id}.json", safe="")
         response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
-        response.headers["Cache-Control"] = "no-store"
         return response
 
     return routes

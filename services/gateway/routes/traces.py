@@ -39,14 +39,14 @@ def blueprint(ports: GatewayPorts) -> APIBlueprint:
 
 def _jobs(routes: APIBlueprint, ports: GatewayPorts) -> None:
     streams = Streams(ports.settings.web_threads)
-    events = Answer(None, ("text/event-stream",), "`event: job`, with the job as JSON in `data`", tagged=False)
+    events = Answer(None, ("text/event-stream",), "`event: job`, with the job as JSON in `data`", kept=False)
 
     @routes.get("/v1/jobs/<id:id>")
     @requires(*_SCOPES)
-    @describes({200: Answer(shown.Job, tagged=False)}, errors=(404,))
+    @describes({200: Answer(shown.Job, kept=False)}, errors=(404,))
     def job(id: str) -> Any:
         """Show what became of a request; it takes the scope that reads what the job makes."""
-        return _state(ports, principal().shop, id), HTTPStatus.OK, {"Cache-Control": "no-store"}
+        return _state(ports, principal().shop, id)
 
     @routes.get("/v1/jobs/<id:id>/events")
     @requires(*_SCOPES)
@@ -58,7 +58,7 @@ def _jobs(routes: APIBlueprint, ports: GatewayPorts) -> None:
         state = _state(ports, shop, id)
         if ended(state) and event_id(state) == seen:
             return Response(status=HTTPStatus.NO_CONTENT)
-        response = Response(mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
+        response = Response(mimetype="text/event-stream")
         if request.method == "GET":
             streams.enter()
             response.response = follow(lambda: _still(ports, shop, id), seen, _rest)

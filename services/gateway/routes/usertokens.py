@@ -11,7 +11,7 @@ from services.gateway import questions
 from services.gateway.answers import operations as shown
 from services.gateway.ports import GatewayPorts
 from services.gateway.routes.users import ANN
-from shared.web.contract import body_of, describes
+from shared.web.contract import Answer, body_of, describes
 from shared.web.guard import principal, requires
 from shared.web.usertokens import UserTokens
 
@@ -23,13 +23,13 @@ def blueprint(ports: GatewayPorts) -> APIBlueprint:
 
     @routes.post("/v1/users/<id:user_id>/tokens")
     @requires("tokens:write")
-    @describes({201: shown.UserToken}, body=questions.NewUserToken, examples=ANN)
+    @describes({201: Answer(shown.UserToken, kept=False)}, body=questions.NewUserToken, examples=ANN)
     def make_user_token(user_id: str) -> Any:
         """Make a token with which a browser reads just this user's profile, recommendations and boards."""
         most = ports.settings.user_token_seconds
         seconds = min(body_of(questions.NewUserToken).seconds or most, most)
         text, expires_at = tokens.make(principal(), user_id, seconds)
         made = {"token": text, "user_id": user_id, "expires_at": expires_at.isoformat()}
-        return made, HTTPStatus.CREATED, {"Cache-Control": "no-store"}
+        return made, HTTPStatus.CREATED
 
     return routes
