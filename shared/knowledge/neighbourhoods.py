@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.errors import InvalidInputError
 from shared.knowledge.engine import Around
@@ -16,17 +16,31 @@ from shared.knowledge.rows import uid
 
 DEEPEST, MOST = 3, 300
 WIDEST = 12  # nodes of a level that are gone on from
+_THROUGH = 19  # edges of a crowd that are gone on along; a refresh finds 20 that are popular in an interest
 Key = tuple[str, str]  # a node's kind and id
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A kind of edge to follow from a kind of node; `back` when it is followed against its direction."""
+    """A kind of edge to follow from a kind of node; `back` when it is followed against its direction.
+
+    From a `crowd`, tens of thousands of edges may lead: its statement finds the few first ones alone.
+    """
 
     edge: str
     far: str
     statement: str
     back: bool = False
+    crowd: str = ""
+
+
+class Followed(NamedTuple):
+    """What a step found from a node: rows of `id` and `weight`, the heaviest first, and whether there are more."""
+
+    near: Key
+    step: Step
+    rows: list[dict[str, Any]]
+    more: bool
 
 
 STEPS: dict[str, Sequence[Step]] = {
@@ -44,7 +58,7 @@ STEPS: dict[str, Sequence[Step]] = {
     "interest": (
         Step("POPULAR_IN", "product", "from_interest_popular_in"),
         Step("WITHIN", "interest", "from_interest_within"),
-        Step("ABOUT", "product", "from_interest_about", back=True),
+        Step("ABOUT", "product", "from_interest_about", back=True, crowd="from_interest_about_popular"),
         Step("INTERESTED_IN", "user", "from_interest_interested_in", back=True),
     ),
 }
@@ -116,9 +130,10 @@ def _walk(
 ) -> None:
     bound = 2 * max(1, drawing.limit // min(len(frontier), WIDEST))
     found = []
-    for near, step, rows in edges_around(patience, drawing.shop, frontier[:WIDEST], kinds, bound + 1):
-        drawing.truncated |= len(rows) > bound
-        found.append([(near, step, row) for row in rows[:bound]])
+    around = edges_around(patience, drawing.shop, frontier[:WIDEST], kinds, bound, through=level > 1)
+    for near, step, rows, more in around:
+        drawing.truncated |= more
+        found.append([(near, step, row) for row in rows])
     drawing.truncated |= len(frontier) > WIDEST
     # Edge kinds take turns, so that many purchases do not crowd out the interests.
     for near, step, row in (one for turn in zip_longest(*found) for one in turn if one is not None):
@@ -126,18 +141,34 @@ def _walk(
 
 
 def edges_around(
-    patience: Patience, shop: str, nodes: Sequence[Key], kinds: Sequence[str], limit: int
-) -> Iterator[tuple[Key, Step, list[dict[str, Any]]]]:
-    """Yield the edges around nodes, node by node and step by step: rows of `id` and `weight`, at most `limit` each."""
+    patience: Patience, shop: str, nodes: Sequence[Key], kinds: Sequence[str], most: int, *, through: bool
+) -> Iterator[Followed]:
+    """Yield what each step finds from each node: at most the `most` heaviest edges.
+
+    Who only passes `through` follows no more edges of a crowd than lead to what is popular there.
+    """
     uids = {at: uid(at[0], shop, at[1]) for at in nodes}
     steps = {kind: [step for step in STEPS[kind] if not kinds or step.edge in kinds] for kind, _ in nodes}
     found: Around = {}
     for kind, some in steps.items():
-        found |= patience.around([step.statement for step in some], [uids[at] for at in nodes if at[0] == kind], limit)
+        here = [uids[at] for at in nodes if at[0] == kind]
+        crowds = [step for step in some if through and step.crowd]
+        found |= patience.around([step.statement for step in some if step not in crowds], here, most + 1)
+        for step in crowds:
+            found |= _of_crowd(patience, step, here, min(most, _THROUGH) + 1)
     for at in nodes:
         for step in steps[at[0]]:
-            if (step.statement, uids[at]) in found:
-                yield at, step, found[step.statement, uids[at]]
+            if (rows := found.get((step.statement, uids[at]))) is not None:
+                bound = min(most, _THROUGH) if through and step.crowd else most
+                yield Followed(at, step, rows[:bound], len(rows) > bound)
+
+
+def _of_crowd(patience: Patience, step: Step, uids: Sequence[str], limit: int) -> Around:
+    """Return the heaviest edges of a step that may have very many; all are looked at only where few are popular."""
+    first = patience.around([step.crowd], uids, limit)
+    enough = {(step.statement, uid): rows for (_, uid), rows in first.items() if len(rows) == limit}
+    others = [uid for uid in uids if (step.statement, uid) not in enough]
+    return enough | patience.around([step.statement], others, limit)
 
 
 def named(patience: Patience, shop: str, nodes: Sequence[Node]) -> tuple[Node, ...]:

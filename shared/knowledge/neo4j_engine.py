@@ -69,7 +69,7 @@ class Neo4jEngine:
         asked = {"uids": [*uids, *[""] * (_AT_ONCE - len(uids))], "limit": limit}
         with self.connection.session(writes=False) as session:
             for row in session.run(_query(text, within), asked):
-                found[row["name"], row["near"]].append({"id": row["id"], "weight": row["weight"]})
+                found[row["name"], row["near"]] = [{"id": id, "weight": weight} for id, weight in row["rows"]]
         return found
 
     def stream(

@@ -63,12 +63,13 @@ class _Search:
 
     def widen(self, side: _Side, other: _Side) -> None:
         """Let a side take one more step; note where it meets the other."""
-        most = _FAR if side.level else _NEAR
+        most, near_by = (_FAR if side.level else _NEAR), side.frontier[:WIDEST]
         self.truncated |= len(side.frontier) > WIDEST
         found: list[tuple[int, Key]] = []
-        for near, step, rows in edges_around(self.patience, self.shop, side.frontier[:WIDEST], self.kinds, most + 1):
-            self.truncated |= len(rows) > most
-            found += self._reach(side, near, step, rows[:most])
+        around = edges_around(self.patience, self.shop, near_by, self.kinds, most, through=side.level > 0)
+        for near, step, rows, more in around:
+            self.truncated |= more
+            found += self._reach(side, near, step, rows)
         side.level += 1
         side.frontier = [at for _, at in sorted(found)]
         self.met = sorted({at for at in side.frontier if at in other.reached})

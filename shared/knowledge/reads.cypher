@@ -73,12 +73,14 @@ WHERE a.shop = $shop AND size(e.times) > 0 AND e.refunded < e.quantity
 RETURN a.id AS source, b.id AS target;
 
 -- taste: Products that the most similar users (15 are kept) bought and the user did not, the most shared first.
-MATCH (u:User {uid: $uid})-[s:SIMILAR_TO]->(v:User)
+MATCH (u:User {uid: $uid})
+OPTIONAL MATCH (u)-[o:PURCHASED]->(q:Product)
+WHERE o.refunded < o.quantity
+WITH u, collect(q.id) AS own
+MATCH (u)-[s:SIMILAR_TO]->(v:User)
 MATCH (v)-[e:PURCHASED]->(p:Product)
-WHERE size(e.times) > 0 AND e.refunded < e.quantity
-WITH u, p, sum(round(s.score * 1000000, 0)) AS score, count(*) AS support
-WHERE NOT EXISTS { MATCH (u)-[o:PURCHASED]->(p) WHERE o.refunded < o.quantity }
-RETURN p.id AS id, score / 1000000 AS weight, support AS support
+WHERE e.refunded < e.quantity AND NOT p.id IN own
+RETURN p.id AS id, sum(round(s.score * 1000000, 0)) / 1000000 AS weight, count(*) AS support
 ORDER BY weight DESC, id LIMIT 200;
 
 -- taste_then: As `taste`, with what those had bought by a moment, the user's own not left out.
@@ -177,6 +179,13 @@ ORDER BY weight DESC, id LIMIT $limit;
 MATCH (a:Interest {uid: $uid})
 MATCH (a)<-[e:ABOUT]-(b:Product)
 RETURN b.id AS id, b.popular AS weight
+ORDER BY weight DESC, id LIMIT $limit;
+
+-- from_interest_about_popular: ABOUT edges around one interest, of the few products that are popular in it.
+MATCH (a:Interest {uid: $uid})
+MATCH (a)-[e:POPULAR_IN]->(b:Product)
+WHERE EXISTS { MATCH (b)-[:ABOUT]->(a) }
+RETURN b.id AS id, e.buyers AS weight
 ORDER BY weight DESC, id LIMIT $limit;
 
 -- from_interest_within: WITHIN edges around one interest.

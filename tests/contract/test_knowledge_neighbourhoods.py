@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from contract.reads_ground import bought, told
+from contract.reads_ground import bought, entry, told
 
 from shared.bus.port import Position
+from shared.contracts.events import Kind
 from shared.errors import InvalidInputError
 from shared.knowledge import ladybug_around
 from shared.knowledge.engine import CutShortError
@@ -73,7 +74,11 @@ def crowd(knowledge):
             + [("t00", one, 0.25, 2) for one in things[1:20]],
             similar_to=[("u00", f"u{n:02}", 0.5, 2) for n in range(1, 15)],
             popular=[],
-            popular_in=[("category:grocery", one, n % 4) for n, one in enumerate(things)],
+            popular_in=[
+                (interest, one, n % 4)
+                for interest in ("category:grocery", "category:grocery/dairy")
+                for n, one in enumerate(things)
+            ],
             parameters=Parameters(),
             at=9_000,
             products=[(one, n % 5, 0.0, 1.0) for n, one in enumerate(things)],
@@ -103,6 +108,30 @@ def test_edges_asked_for_together_are_those_of_each_statement_by_itself(crowd, m
             "from_interest_about", uid("interest", "s", "category:grocery")
         ]
     ]
+
+
+def test_whoever_passes_through_a_crowd_follows_what_is_popular_there(crowd):
+    through = crowd.neighbourhood("s", "product", "t00", depth=2, kinds=["ABOUT"], limit=300)
+    popular = sorted((-(n % 4), f"t{n:02}") for n in range(40))[:19]
+    assert sorted(node.id for node in through.nodes if node.depth == 2) == sorted(
+        id for _, id in popular if id != "t00"
+    )
+    assert through.truncated
+    of_it = crowd.neighbourhood("s", "interest", "category:grocery", depth=1, kinds=["ABOUT"], limit=300)
+    assert {f"t{n:02}" for n in range(40)} < {node.id for node in of_it.nodes}
+    assert not of_it.truncated
+
+
+def test_what_was_moved_out_of_a_crowd_is_not_passed_on_to(crowd):
+    moved = entry(Kind.PRODUCT, "c2", product_id="t03", name="T03", categories=["Household"], moment=5_000)
+    crowd.apply(fold([moved]), [Position("log", "commerce.purchases.v1", 0, 10)])
+    through = crowd.neighbourhood("s", "product", "t00", depth=2, kinds=["ABOUT"], limit=300)
+    assert "t03" not in {node.id for node in through.nodes}
+
+
+def test_where_few_are_popular_all_are_passed_on_to(knowledge):
+    through = knowledge.neighbourhood("s", "product", "milk", depth=2, kinds=["ABOUT"])
+    assert {node.id for node in through.nodes if node.kind == "product"} == {*("milk", "bread", "cheese", "wine")}
 
 
 def test_what_takes_too_long_together_is_asked_for_apart(crowd, monkeypatch):
