@@ -21,7 +21,7 @@ from shared.knowledge.near import Row
 from shared.knowledge.statements import statements
 
 _RETURNS = re.compile(
-    r"(?P<finds>.*\(b:(?P<label>\w+)\)\n(?:WHERE .*\n)?)RETURN b\.id AS id, (?P<weight>.*) AS weight\n"
+    r"(?P<finds>.*\(b:(?P<label>\w+)\).*\n)RETURN b\.id AS id, (?P<weight>.*) AS weight\n"
     r"ORDER BY weight DESC, id LIMIT \$limit",
     re.DOTALL,
 )

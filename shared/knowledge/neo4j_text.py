@@ -19,7 +19,7 @@ _CREATES_EDGE = re.compile(r"CREATE \(a\)-\[:(?P<type>\w+)(?: \{(?P<properties>.
 _FINDS_EDGES = re.compile(
     r"MATCH \(a:\w+ \{uid: row\.source\}\)-\[e:(?P<type>\w+)\]->\(b:\w+\)\nWHERE b\.uid IN row\.targets\n"
 )
-_AROUND = re.compile(r"(?P<finds>.*\(b):\w+\)(?P<which>\n(?:WHERE .*\n)?)RETURN (?P<sorted>.*)", re.DOTALL)
+_AROUND = re.compile(r"(?P<finds>.*\(b):\w+\)(?P<which>.*\n)RETURN (?P<sorted>.*)", re.DOTALL)
 _EDGES = {table.kind: table for table in EDGES} | {"returned": TABLES["purchased"]}
 _ON_EDGES = ("hold", "set")
 _HELD = "SET e.held = true REMOVE e.held"  # nothing is said, and nobody else may write until the transaction ends

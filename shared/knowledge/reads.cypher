@@ -184,7 +184,8 @@ ORDER BY weight DESC, id LIMIT $limit;
 -- from_interest_about_popular: ABOUT edges around one interest, of the few products that are popular in it.
 MATCH (a:Interest {uid: $uid})
 MATCH (a)-[e:POPULAR_IN]->(b:Product)
-WHERE EXISTS { MATCH (b)-[:ABOUT]->(a) }
+MATCH (b)-[:ABOUT]->(c:Interest)
+WHERE c.uid = a.uid
 RETURN b.id AS id, e.buyers AS weight
 ORDER BY weight DESC, id LIMIT $limit;
 
