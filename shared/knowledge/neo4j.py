@@ -111,8 +111,7 @@ class Neo4jKnowledge(Reading, Writing):
 
     def snapshot(self, directory: str) -> None:
         """Write a consistent copy of the graph, with its digests, into an empty directory; events wait meanwhile."""
-        with self.engine.transaction():
-            self.engine.run("hold_watermarks")
+        with self.engine.alone():
             write_copy(directory, (row for shop in self.shops() for row in self.rows(shop)), self.watermarks())
 
     def restore(self, directory: str) -> None:

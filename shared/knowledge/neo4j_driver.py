@@ -95,20 +95,23 @@ class Connection:
     def each(self, texts: Iterator[str]) -> None:
         """Run statements that manage their own transactions and are harmless twice: schema, removal.
 
+        One that says how much is `done` is repeated until nothing is.
+
         Raises:
             ContendedError: other processes that began at the same moment were in the way, again and again.
         """
         for text in texts:
-            persistently(partial(self._do, text))
+            while persistently(partial(self._do, text)):
+                pass
 
     def names_of_indexes(self) -> list[str]:
         """Return what the database's indexes are called."""
         with self.session(writes=False) as session:
             return [str(row["name"]) for row in session.run("SHOW INDEXES YIELD name")]
 
-    def _do(self, text: str) -> None:
+    def _do(self, text: str) -> int:
         with self.session(writes=True) as session:
-            session.run(neo4j.Query(text)).consume()
+            return sum(record.get("done", 0) for record in session.run(neo4j.Query(text)))
 
     def close(self) -> None:
         """Let go of the connections. Harmless twice."""

@@ -16,6 +16,7 @@ from shared.bus.port import Position
 from shared.contracts.events import Kind
 from shared.errors import ConflictError, TransientError, UnavailableError
 from shared.history.port import Entry
+from shared.knowledge import neo4j_text
 from shared.knowledge.neo4j import Neo4jKnowledge
 from shared.knowledge.neo4j_driver import ContendedError
 from shared.knowledge.neo4j_text import generations_in
@@ -189,6 +190,17 @@ def test_what_interrupted_rebuilds_have_left_is_swept(opened, empty_neo4j_url):
     assert {"Generation", f"g{left + 1}"} == {label.rpartition("_")[2] for label in labels}
     assert [left + 1] == generations_in(one.engine.connection.names_of_indexes())
     assert digest(complete(fold(batches(0, 1)[0]))) == digest(one.rows("s"))
+
+
+def test_a_generation_larger_than_one_statement_removes_is_removed(opened, empty_neo4j_url, monkeypatch):
+    monkeypatch.setattr(neo4j_text, "_SWEPT", 3)
+    one = opened()
+    one.load(complete(fold(batches(0, 1)[0])), [at(0)])
+    one.load(complete(fold(batches(1, 1)[0])), [at(0, 1)])
+    left = one.engine.pointer().number
+    told = "MATCH (n) WHERE NOT n:Generation UNWIND labels(n) AS label RETURN DISTINCT label"
+    labels = {row["label"] for row in in_the_graph(empty_neo4j_url, told)}
+    assert {f"g{left}"} == {label.rpartition("_")[2] for label in labels}
 
 
 def test_who_has_the_graph_alone_mends_what_nobody_changes_meanwhile(opened):
