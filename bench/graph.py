@@ -41,6 +41,7 @@ DERIVED = {
     "similar_to": "MATCH (a:User)-[e:SIMILAR_TO]->(b:User) RETURN a.id, b.id, e.score, e.support",
     "popular": "MATCH (a:Shop)-[e:POPULAR]->(b:Product) RETURN b.id, e.buyers",
     "popular_in": "MATCH (a:Interest)-[e:POPULAR_IN]->(b:Product) RETURN a.id, b.id, e.buyers",
+    "products": "MATCH (b:Product) WHERE b.popular > 0 RETURN b.id, b.popular, b.newcomers, b.loyalty",
 }
 
 
@@ -160,7 +161,14 @@ def multiplied(derived, copies):
         for one, other, score, support in derived.similar_to
     ]
     together = [(one, other, score, support * copies) for one, other, score, support in derived.bought_with]
-    return replace(derived, bought_with=together, similar_to=alike)
+    return replace(
+        derived,
+        bought_with=together,
+        similar_to=alike,
+        popular=[(product, buyers * copies) for product, buyers in derived.popular],
+        popular_in=[(interest, product, buyers * copies) for interest, product, buyers in derived.popular_in],
+        products=[(product, buyers * copies, *drawn) for product, buyers, *drawn in derived.products],
+    )
 
 
 def ask(knowledge, each):

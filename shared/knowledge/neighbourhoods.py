@@ -16,6 +16,7 @@ from shared.knowledge.rows import uid
 
 DEEPEST, MOST = 3, 300
 WIDEST = 12  # nodes of a level that are gone on from
+_CROWDED = 200  # buyers in four weeks: to weigh all who ever bought such a product takes longer the more there are
 _THROUGH = 19  # edges of a crowd that are gone on along; a refresh finds 20 that are popular in an interest
 Key = tuple[str, str]  # a node's kind and id
 
@@ -128,16 +129,27 @@ def check_kinds(kinds: Sequence[str]) -> None:
 def _walk(
     patience: Patience, drawing: _Drawing, frontier: Sequence[Key], kinds: Sequence[str], level: int, room: int
 ) -> None:
-    bound = 2 * max(1, drawing.limit // min(len(frontier), WIDEST))
+    nodes = gone_on_from(patience, drawing.shop, frontier)
+    bound = 2 * max(1, drawing.limit // len(nodes))
     found = []
-    around = edges_around(patience, drawing.shop, frontier[:WIDEST], kinds, bound, through=level > 1)
-    for near, step, rows, more in around:
+    for near, step, rows, more in edges_around(patience, drawing.shop, nodes, kinds, bound, through=level > 1):
         drawing.truncated |= more
         found.append([(near, step, row) for row in rows])
-    drawing.truncated |= len(frontier) > WIDEST
+    drawing.truncated |= len(frontier) > len(nodes)
     # Edge kinds take turns, so that many purchases do not crowd out the interests.
     for near, step, row in (one for turn in zip_longest(*found) for one in turn if one is not None):
         drawing.take(near, step, row, level, room)
+
+
+def gone_on_from(patience: Patience, shop: str, frontier: Sequence[Key]) -> Sequence[Key]:
+    """Return the nodes of a level, one at least, that are gone on from: products that crowds buy only if all are."""
+    some = frontier[: 2 * WIDEST]
+    uids = [uid(at[0], shop, at[1]) for at in some if at[0] == "product"] if len(some) > 1 else []
+    crowded = (
+        {row["id"] for row in patience.ask("crowded_products", {"uids": uids, "buyers": _CROWDED})} if uids else ()
+    )
+    others = [at for at in some if at[0] != "product" or at[1] not in crowded]
+    return (others or some)[:WIDEST]
 
 
 def edges_around(

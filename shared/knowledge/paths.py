@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from shared.errors import InvalidInputError
 from shared.knowledge.insight import Edge, Node, Way, Ways
-from shared.knowledge.neighbourhoods import STEPS, WIDEST, Key, Step, check_kinds, edges_around, named
+from shared.knowledge.neighbourhoods import STEPS, Key, Step, check_kinds, edges_around, gone_on_from, named
 from shared.knowledge.patience import Patience
 from shared.knowledge.rows import uid
 from shared.knowledge.words import said
@@ -63,10 +63,10 @@ class _Search:
 
     def widen(self, side: _Side, other: _Side) -> None:
         """Let a side take one more step; note where it meets the other."""
-        most, near_by = (_FAR if side.level else _NEAR), side.frontier[:WIDEST]
-        self.truncated |= len(side.frontier) > WIDEST
+        most, nodes = (_FAR if side.level else _NEAR), gone_on_from(self.patience, self.shop, side.frontier)
+        self.truncated |= len(side.frontier) > len(nodes)
         found: list[tuple[int, Key]] = []
-        around = edges_around(self.patience, self.shop, near_by, self.kinds, most, through=side.level > 0)
+        around = edges_around(self.patience, self.shop, nodes, self.kinds, most, through=side.level > 0)
         for near, step, rows, more in around:
             self.truncated |= more
             found += self._reach(side, near, step, rows)

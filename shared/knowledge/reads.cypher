@@ -11,6 +11,12 @@ UNWIND $uids AS uid
 MATCH (p:Product {uid: uid})
 RETURN p.id AS id, p.facts AS facts, p.popular AS popular, p.newcomers AS newcomers, p.loyalty AS loyalty;
 
+-- crowded_products: Which of these products more than so many bought lately.
+UNWIND $uids AS uid
+MATCH (p:Product {uid: uid})
+WHERE p.popular > $buyers
+RETURN p.id AS id;
+
 -- users_after: A shop's user ids in order, after one of them.
 MATCH (u:User)
 WHERE u.shop = $shop AND u.id > $after

@@ -8,7 +8,7 @@ from contract.reads_ground import bought, entry, told
 from shared.bus.port import Position
 from shared.contracts.events import Kind
 from shared.errors import InvalidInputError
-from shared.knowledge import ladybug_around
+from shared.knowledge import ladybug_around, neighbourhoods
 from shared.knowledge.engine import CutShortError
 from shared.knowledge.insight import Parameters
 from shared.knowledge.neighbourhoods import STEPS
@@ -127,6 +127,20 @@ def test_what_was_moved_out_of_a_crowd_is_not_passed_on_to(crowd):
     crowd.apply(fold([moved]), [Position("log", "commerce.purchases.v1", 0, 10)])
     through = crowd.neighbourhood("s", "product", "t00", depth=2, kinds=["ABOUT"], limit=300)
     assert "t03" not in {node.id for node in through.nodes}
+
+
+def test_nobody_goes_on_from_what_crowds_buy_while_there_is_something_else(crowd, monkeypatch):
+    asked = {"depth": 2, "kinds": ["PURCHASED"], "limit": 300}
+    monkeypatch.setattr(neighbourhoods, "_CROWDED", 3)  # a fifth of the forty things have four buyers of late
+    crowds = {f"t{n:02}" for n in range(4, 40, 5)}
+    drawn = crowd.neighbourhood("s", "user", "u00", **asked)
+    gone_on_from = {edge.target for edge in drawn.edges} - {drawn.nodes[0].uid}
+    users = {node.uid for node in drawn.nodes if node.kind == "user"} - {drawn.nodes[0].uid}
+    told = {edge.target for edge in drawn.edges if edge.source in users}
+    assert told
+    assert told <= gone_on_from - {uid("product", "s", id) for id in crowds}
+    monkeypatch.setattr(neighbourhoods, "_CROWDED", -1)  # all are
+    assert {2} < {node.depth for node in crowd.neighbourhood("s", "user", "u00", **asked).nodes}
 
 
 def test_where_few_are_popular_all_are_passed_on_to(knowledge):

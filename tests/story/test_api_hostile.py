@@ -266,7 +266,7 @@ def test_what_can_be_no_id_names_nothing_in_a_path(gateway, id):
 
 
 @pytest.mark.nightly
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_nothing_hostile_gets_more_at_any_position(gateway, targets, listener, record_property):
     hold(gateway, targets, listener, 1, record_property)
 
