@@ -36,7 +36,6 @@ from shared.clock import SystemClock
 from shared.config import Settings
 from shared.engines import open_engines
 from shared.knowledge.projection import complete, fold
-from shared.web import hearing, server
 
 ROOT = Path(__file__).parents[1]
 TIMES = 10
@@ -241,7 +240,7 @@ def embedded(common: dict[str, str]) -> Iterator[Target]:
         key, users = filled(Settings(data=Path(directory), signing_key="k" * 40))
         given = {**common, "data": directory, "port": str(port)}
         with served(["services", "serve"], given, port):
-            yield Target(port, (Settings().web_working or server.WORKING) + WAITING, key, users)
+            yield Target(port, Settings().web_working + WAITING, key, users)
 
 
 @contextmanager
@@ -266,7 +265,7 @@ def alone(common: dict[str, str]) -> Iterator[Target]:
         port, operations = free_port(), free_port()
         given |= {"port": str(port), "operations_port": str(operations)}
         with served(["services.gateway"], given, operations):
-            yield Target(port, 2 * ((Settings().web_working or hearing.WORKING) + WAITING), key, users, pids=pids)
+            yield Target(port, 2 * (Settings().web_working + WAITING), key, users, pids=pids)
 
 
 def main() -> None:

@@ -72,11 +72,11 @@ class Settings(BaseSettings):
     auth_failures_per_minute: int = Field(
         30, ge=0, le=100_000, description="Credentials that do not work, per address and per key id; 0: no limit."
     )
-    web_working: int | None = Field(
-        None,
+    web_working: int = Field(
+        3,  # they compute half of their time, with the process's one lock, and more would only wait for it
         ge=1,
         le=256,
-        description="Requests that a process works on at once; others wait. If not given: 6, and 3 if embedded.",
+        description="Requests that a process works on at once; others wait.",
     )
     web_waiting: int = Field(
         8, ge=0, le=1024, description="Requests of a process that may wait for a thread; more are refused at once."

@@ -23,7 +23,6 @@ from shared.web.arriving import Arrived, Arriving
 from shared.web.prompt import Prompt
 from shared.web.refusal import Refusals, Said, problem_bytes
 
-WORKING = 6  # requests at once: most of their time they wait for engines
 _LINGER = 2.0  # seconds that a closed connection may still send: closing at once would take the answer back
 _PIECES = 16  # that are heard of who was told to end; who sends more is cut off
 _SWEEP = 0.25
@@ -39,7 +38,7 @@ class Hearing(ThreadWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         """Begin with nobody in work."""
         settings = self.app.settings
-        working = min(settings.web_working or WORKING, settings.web_threads)
+        working = min(settings.web_working, settings.web_threads)
         self._admission: Admission[Any] = Admission(Bounds(working, settings.web_waiting))
         self._refusals = Refusals(settings)
         self._until: dict[Any, float] = {}  # of connections that are heard, or that linger

@@ -24,7 +24,6 @@ from shared.web.door import HANDSHAKE, bar
 from shared.web.prompt import Prompt
 from shared.web.refusal import Refusals, Said
 
-WORKING = 3  # requests at once: they compute in this process, whose lock they share, and more would only wait for it
 _DRAIN = 15.0  # seconds for the requests in hand; a bounded wait for a reply fits in
 _GRACE = 0.5  # an open connection may be about to send
 _SWEEP = 0.02
@@ -123,7 +122,7 @@ class HttpServer:
         self._server.handle_accept = partial(_let_in, self._server, self._server.handle_accept, _AT_ONCE)
         self._server.draining = False
         self._server.refusals = Refusals(settings)
-        self._server.admission = Admission(Bounds(min(settings.web_working or WORKING, threads), settings.web_waiting))
+        self._server.admission = Admission(Bounds(min(settings.web_working, threads), settings.web_waiting))
         self._server.add_task = admit
         self.url = f"http://{settings.host}:{self._server.effective_port}"
         self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
