@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from shared.errors import InvalidInputError
 from shared.knowledge.insight import Edge, Node, Way, Ways
-from shared.knowledge.neighbourhoods import STEPS, Key, Step, check_kinds, edges_around, gone_on_from, named
 from shared.knowledge.patience import Patience
 from shared.knowledge.rows import uid
+from shared.knowledge.walking import STEPS, Key, Step, check_kinds, edges_around, gone_on_from, named
 from shared.knowledge.words import said
 
 LONGEST, MOST = 6, 10

@@ -8,13 +8,13 @@ from contract.reads_ground import bought, entry, told
 from shared.bus.port import Position
 from shared.contracts.events import Kind
 from shared.errors import InvalidInputError
-from shared.knowledge import ladybug_around, neighbourhoods
+from shared.knowledge import ladybug_around, walking
 from shared.knowledge.engine import CutShortError
 from shared.knowledge.insight import Parameters
-from shared.knowledge.neighbourhoods import STEPS
 from shared.knowledge.port import Derived
 from shared.knowledge.projection import fold
 from shared.knowledge.rows import uid
+from shared.knowledge.walking import STEPS
 
 POSITION = Position("log", "commerce.purchases.v1", 0, 9)
 
@@ -131,7 +131,7 @@ def test_what_was_moved_out_of_a_crowd_is_not_passed_on_to(crowd):
 
 def test_nobody_goes_on_from_what_crowds_buy_while_there_is_something_else(crowd, monkeypatch):
     asked = {"depth": 2, "kinds": ["PURCHASED"], "limit": 300}
-    monkeypatch.setattr(neighbourhoods, "_CROWDED", 3)  # a fifth of the forty things have four buyers of late
+    monkeypatch.setattr(walking, "_CROWDED", 3)  # a fifth of the forty things have four buyers of late
     crowds = {f"t{n:02}" for n in range(4, 40, 5)}
     drawn = crowd.neighbourhood("s", "user", "u00", **asked)
     gone_on_from = {edge.target for edge in drawn.edges} - {drawn.nodes[0].uid}
@@ -139,7 +139,7 @@ def test_nobody_goes_on_from_what_crowds_buy_while_there_is_something_else(crowd
     told = {edge.target for edge in drawn.edges if edge.source in users}
     assert told
     assert told <= gone_on_from - {uid("product", "s", id) for id in crowds}
-    monkeypatch.setattr(neighbourhoods, "_CROWDED", -1)  # all are
+    monkeypatch.setattr(walking, "_CROWDED", -1)  # all are
     assert {2} < {node.depth for node in crowd.neighbourhood("s", "user", "u00", **asked).nodes}
 
 

@@ -8,10 +8,10 @@ from contract.graphs_ground import bought, interested
 from shared.bus.port import Position
 from shared.errors import InvalidInputError
 from shared.knowledge.insight import Parameters
-from shared.knowledge.neighbourhoods import STEPS, Step
 from shared.knowledge.port import Derived
 from shared.knowledge.projection import fold
 from shared.knowledge.statements import statements
+from shared.knowledge.walking import STEPS, Step
 
 POSITION = Position("log", "commerce.purchases.v1", 0, 0)
 EVENTS = [
