@@ -19,7 +19,7 @@ FORMAT = 3
 UNFILLED = "the graph was never filled from the ledger, or was wiped"
 _READ_SECONDS = 10.0
 _WRITE_SECONDS = 120.0
-_ALONE_SECONDS = 4 * 3600.0  # comparing and copying read the whole of a shop: some ten minutes for ten million edges
+_ALONE_SECONDS = 4 * 3600.0  # comparing and copying read a whole shop: nine million edges took more than ten minutes
 _AT_ONCE = 12  # nodes that are asked about together
 _BULK = 5_000  # edges that one statement creates
 

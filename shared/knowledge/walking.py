@@ -93,17 +93,18 @@ def edges_around(
     """
     uids = {at: uid(at[0], shop, at[1]) for at in nodes}
     steps = {kind: [step for step in STEPS[kind] if not kinds or step.edge in kinds] for kind, _ in nodes}
+    crowds = {step: min(most, _THROUGH) for some in steps.values() for step in some if through and step.crowd}
     found: Around = {}
     for kind, some in steps.items():
         here = [uids[at] for at in nodes if at[0] == kind]
-        crowds = [step for step in some if through and step.crowd]
         found |= patience.around([step.statement for step in some if step not in crowds], here, most + 1)
-        for step in crowds:
-            found |= _of_crowd(patience, step, here, min(most, _THROUGH) + 1)
+        for step in some:
+            if step in crowds:
+                found |= _of_crowd(patience, step, here, crowds[step] + 1)
     for at in nodes:
         for step in steps[at[0]]:
             if (rows := found.get((step.statement, uids[at]))) is not None:
-                bound = min(most, _THROUGH) if through and step.crowd else most
+                bound = crowds.get(step, most)
                 yield Followed(at, step, rows[:bound], len(rows) > bound)
 
 
