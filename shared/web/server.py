@@ -147,6 +147,9 @@ class HttpServer:
             if waited > _GRACE:
                 self._soon(self._close_the_idle)
             self._thread.join(_SWEEP)
+        # Only now, and only if no thread is left that may pull it: once closed, its number may be another file's.
+        if not (self._thread.is_alive() or self._server.task_dispatcher.active_count):
+            self._server.trigger.close()
 
     def _soon(self, act: Callable[[], None]) -> None:
         """Have something done in the server's own thread."""
@@ -161,7 +164,7 @@ class HttpServer:
             if not (channel.requests or channel.request or channel.total_outbufs_len) and not _has_sent(channel):
                 channel.handle_close()
         if not self._server.active_channels:
-            self._server.trigger.close()  # nothing is left to wait for: the thread ends
+            self._server.trigger.del_channel()  # nothing is left to wait for: the thread ends
 
 
 def _let_in(server: Any, accept: Callable[[], None], most: float = math.inf) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import time
 
 import pytest
 from apiflask import APIFlask
@@ -63,6 +64,21 @@ def test_who_stands_at_the_door_when_it_is_barred_is_answered(server, monkeypatc
         answer = waiting.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert answer.endswith(b"served")
+
+
+def test_a_server_whose_thread_ends_slowly_is_drained_all_the_same(server, monkeypatch):
+    close, closed = server._close_the_idle, []
+
+    def close_and_take_long() -> None:
+        close()
+        closed.append(not server._server.active_channels)
+        time.sleep(0.3)
+
+    monkeypatch.setattr(server, "_close_the_idle", close_and_take_long)
+    server.drain(5)
+
+    assert [True] == closed
+    assert not server._thread.is_alive()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

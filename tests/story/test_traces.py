@@ -45,7 +45,8 @@ def embedded(request, collector):
     scopes = ("--scope", "admin")
     key, _ = start("services", "keys", "create", "--data", data, "--shop", "s", *scopes).communicate()
     yield url, url, key.strip()
-    assert ended(server)[0] == 0
+    code, _, said = ended(server)
+    assert code == 0, said
 
 
 @contextmanager
