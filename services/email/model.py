@@ -6,6 +6,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
 from string import capwords
 from typing import Any
 
@@ -255,10 +257,15 @@ def _price(item: Item, locale: str) -> str:
     product = item.product
     if product.price is None or product.currency is None:
         return ""
+    return _money(product.price, product.currency, locale)
+
+
+@lru_cache(4096)
+def _money(price: Decimal, currency: str, locale: str) -> str:
     try:
-        return str(format_currency(product.price, product.currency, locale=locale.replace("-", "_")))
+        return str(format_currency(price, currency, locale=locale.replace("-", "_")))
     except (ValueError, UnknownLocaleError):
-        return str(format_currency(product.price, product.currency, locale="en"))
+        return str(format_currency(price, currency, locale="en"))
 
 
 def _direction(locale: str | None, names: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from string import Formatter
@@ -113,13 +113,13 @@ class Teller:
         return product.brand if product.brand and self._habitual(("brand:", product.brand)) else ""
 
     def _habitual(self, what: tuple[str, ...]) -> bool:
-        return _HABIT <= self._habits[what] <= _MOST_OF_IT * self._habits[()]
+        return _HABIT <= self._habits.get(what, 0) <= _MOST_OF_IT * self._habits.get((), 0)
 
     @cached_property
-    def _habits(self) -> Counter[tuple[str, ...]]:
+    def _habits(self) -> Mapping[tuple[str, ...], int]:
         """How often the person bought of each category (its whole path) and brand, and at all."""
-        shelves: Counter[tuple[str, ...]] = Counter()
-        counts: Counter[tuple[str, ...]] = Counter()
+        shelves: dict[tuple[str, ...], int] = defaultdict(int)
+        counts: dict[tuple[str, ...], int] = defaultdict(int)
         for one in self._bought:
             if one.kept > 0:
                 shelves[one.product.categories] += len(one.times)

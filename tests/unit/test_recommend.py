@@ -186,6 +186,22 @@ def test_the_top_begins_with_repetitions_and_holds_nothing_twice() -> None:
     assert 10 == len(set(ids(made.top))) == len(made.top)
 
 
+@pytest.mark.parametrize("among_top", [0.0, 0.5, 2.0])
+def test_few_are_the_first_of_many(among_top: float) -> None:
+    """Alike things come in runs, with equal scores in pairs, so that some stand back before enough is found."""
+    shelves = [("Food", f"shelf {n // 5}") for n in range(60)]
+    ways = [(Path(Via.BOUGHT_WITH, 0.9 - n // 2 / 100, 3, "x", "X"),) for n in range(60)]
+    new = [candidate(f"n{n:02}", *ways[n], categories=shelves[n]) for n in range(60)]
+    again = [bought(f"b{n}", *range(n + 1, n + 4)) for n in range(20)]
+    seen = insight(bought=tuple(again), candidates=tuple(new), parameters=Parameters(new_among_top=among_top))
+    many = recommend(seen, 25)
+
+    for limit in range(1, 25):
+        few = recommend(seen, limit)
+        for slate in ("buy_again", "discover", "top"):
+            assert ids(getattr(many, slate))[:limit] == ids(getattr(few, slate))
+
+
 def test_equal_insights_give_one_decision_and_other_ones_another() -> None:
     seen = insight(bought=(bought("x", 2),))
 
