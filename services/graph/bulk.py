@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 from collections.abc import Iterator
+
+from shared.knowledge.memory import give_back
 
 
 @contextlib.contextmanager
@@ -18,10 +19,4 @@ def in_bulk() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
-        _give_back()
-
-
-def _give_back() -> None:
-    """Return to the system what the allocator keeps of it: a third of the process, measured after a rebuild."""
-    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # only glibc has it, and only glibc needs it
-        trim(0)
+        give_back()

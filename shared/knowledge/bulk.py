@@ -13,7 +13,7 @@ from shared.knowledge.rows import Row, RowKey
 from shared.knowledge.tables import EDGES, INTEGER, INTEGERS, NODES, REAL, STRING, TABLES, Table
 
 _TYPES = {STRING: pa.string(), INTEGER: pa.int64(), INTEGERS: pa.list_(pa.int64()), REAL: pa.float64()}
-_CHUNK = 50_000
+_CHUNK = 10_000  # rows of each kind that wait as Python's own objects
 _POOL_PER_BYTE = 5.5  # 3.8 to 5.1 were measured, for edges with 1 to 60 times each; too little, and the copy fails
 
 

@@ -16,6 +16,7 @@ from shared.errors import InvalidInputError
 from shared.knowledge.bulk import fill, gathered, pool_mb
 from shared.knowledge.generation import DamagedError, Generation, sync
 from shared.knowledge.ladybug_engine import LadybugEngine
+from shared.knowledge.memory import give_back
 from shared.knowledge.reading import Reading
 from shared.knowledge.rows import Digests, Row, RowKey, digest
 from shared.knowledge.writing import Writing, put_watermarks
@@ -43,12 +44,13 @@ class LadybugKnowledge(Reading, Writing):
         self._loading, given = True, Digests()
         try:
             tables = gathered(given.over(rows))
+            _give_back()
             proof = given.by_shop()
             generation = self.engine.fresh(max(_LOADING_MB, self.engine.memory_mb, pool_mb(tables)))
             generation = self._built(generation, tables, watermarks, proof)
         finally:
             self._loading = False
-            pa.default_memory_pool().release_unused()
+            _give_back()
         self.engine.switch(generation)
         return proof
 
@@ -124,6 +126,7 @@ class LadybugKnowledge(Reading, Writing):
         """Return a generation that was filled and proved to hold what was given, opened with its usual memory."""
         try:
             fill(generation, tables)
+            _give_back()  # 300 MiB after a year's rows, that the proof need not be added to
             with self.engine.filling(generation):
                 put_watermarks(self.engine, watermarks)
                 self._prove(proof)
@@ -134,6 +137,11 @@ class LadybugKnowledge(Reading, Writing):
             generation.retire()
             shutil.rmtree(generation.directory, ignore_errors=True)
             raise
+
+
+def _give_back() -> None:
+    pa.default_memory_pool().release_unused()
+    give_back()
 
 
 def _files(directory: Path) -> list[Path]:

@@ -49,7 +49,8 @@ def end(ground, name):
         took = time.monotonic() - begun
     worker.start()
     worker.held = False
-    assert (worker.bad_ends, [told for shopper in shoppers for told in shopper.failed]) == ([], [])
+    failed = [told for shopper in shoppers for told in shopper.failed]
+    assert (worker.bad_ends, failed) == ([], []), failed
     assert all(shopper.accepted for shopper in shoppers)
     assert took < 25
     until(lambda: worker.answers("/readyz") == 200)

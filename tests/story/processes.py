@@ -79,11 +79,14 @@ class Shopper(threading.Thread):
             try:
                 connection.request(*self.asked(number), self.headers())
                 answer = connection.getresponse()
-                answer.read()
+                told = answer.read()
             except OSError as error:
                 self.failed.append(f"b{number}: {error!r}")
                 return
-            (self.accepted if answer.status in self.good else self.failed).append(f"b{number}")
+            if answer.status in self.good:
+                self.accepted.append(f"b{number}")
+            else:
+                self.failed.append(f"b{number}: {answer.status} {told[:300]!r}")
 
     good = frozenset({202})
 
