@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from services.graph.compare import mend
 from services.graph.contacts import CONTACTS
@@ -17,20 +19,28 @@ _JOBS = "jobs"
 _log = logger("graph")
 
 
-def erase(entry: Entry, ports: GraphPorts, *, again: bool) -> None:
-    """Forget what happened to a person before an erasure; on return the graph equals what the ledger still says.
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """A person of whom all is forgotten but their share in rows of others; `before` (ms) as the mark says."""
 
-    Each step may be repeated, and the event is offered again until all are done. Rows that the person shared with
-    others (a product's facts, an interest's spelling, the shop's last purchase) are made anew from what others did,
-    which takes a pass over the shop's ledger. The mark changes before the first step, when history and graph have
-    forgotten, and in the end: by that the makers of emails and boards notice (`shared.erasures.unless_erased`).
+    shop: str
+    user: str
+    before: int
+    again: bool
+    mark: Mapping[str, Any]
+
+
+def erase(entry: Entry, ports: GraphPorts, *, again: bool) -> Erased:
+    """Forget what happened to a person before an erasure; `finish` must follow.
+
+    Each step may be repeated, and the event is offered again until all are done. The mark changes before the first
+    step, when history and graph have forgotten, and in the end: by that the makers of emails and boards notice
+    (`shared.erasures.unless_erased`).
 
     Raises:
         UnavailableError: an engine does not answer; the steps done so far stay done.
     """
-    if entry.user_id is None:
-        return
-    shop, user = entry.shop, entry.user_id
+    shop, user = _person(entry)
     mark = ports.history.get(ERASURES, shop, user)
     body = dict(mark.body) if mark else {}
     body["before"] = before = max(entry.at, int(body.get("before", 0)))
@@ -41,9 +51,23 @@ def erase(entry: Entry, ports: GraphPorts, *, again: bool) -> None:
     ports.history.put(ERASURES, shop, user, body)
     forget_made(shop, user, ports.history, ports.objects)
     forget_documents(_JOBS, shop, user, ports.history, ports.objects)
-    mend(ports, shop)
-    ports.history.put(ERASURES, shop, user, body | {"finished": before})  # who asked can see it done
-    _log.info("user.erased", shop=shop, reason="repeated" if again else "asked")
+    return Erased(shop, user, before, again, body)
+
+
+def finish(erased: Sequence[Erased], ports: GraphPorts) -> None:
+    """Make the graph equal to what the ledger still says, and let those who asked see it done.
+
+    Rows that a person shared with others (a product's facts, an interest's spelling, the shop's last purchase) are made
+    anew from what others did. That takes a pass over the shop's ledger: one for all of its people erased together.
+
+    Raises:
+        UnavailableError: an engine does not answer; the steps done so far stay done.
+    """
+    for shop in sorted({one.shop for one in erased}):
+        mend(ports, shop)
+    for one in erased:
+        ports.history.put(ERASURES, one.shop, one.user, {**one.mark, "finished": one.before})
+        _log.info("user.erased", shop=one.shop, reason="repeated" if one.again else "asked")
 
 
 def forgotten(entries: Sequence[Entry], ports: GraphPorts) -> list[Entry]:

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from services.graph.contacts import keep_contact
-from services.graph.erasure import erase, forget_crossed, forgotten
+from services.graph.erasure import Erased, erase, finish, forget_crossed, forgotten
 from services.graph.ports import Changed, GraphPorts
 from shared.bus.dispatch import Received, fetched
 from shared.bus.port import Position
@@ -118,20 +118,32 @@ def _missing(until: Position, held: int, ports: GraphPorts) -> Iterator[list[Rec
 
 
 def _project(batch: Sequence[Received], ports: GraphPorts) -> None:
-    """Project records in order; erasures stand alone, so that what came before is there to be erased."""
+    """Record all in order, then project: by then whoever is erased in between is out of the graph as it was before."""
+    entries = _recorded(batch, ports)
+    newest = ports.newest_erasure()
+    unforgotten = _unforgotten(entries, ports)
+    if ports.backfills.under_way:
+        return  # the ledger has them; the graph is filled from there when the backfill ends
+    _apply(fold(unforgotten), batch, ports)
+    if newest != ports.newest_erasure():
+        forget_crossed(unforgotten, ports)
+
+
+def _recorded(batch: Sequence[Received], ports: GraphPorts) -> list[Entry]:
+    """Record a batch, and erase whom it says; return the entries whose effects belong in the graph.
+
+    Erasures stand alone, so that what came before is there to be erased. The pass over the ledger that they take is one
+    for all: where a person is erased every second, a pass for each would never be done before the next rebalance.
+    """
+    entries: list[Entry] = []
+    erased: list[Erased] = []
     for is_erasure, part in groupby(batch, key=_is_erasure):
-        items = list(part)
-        accepted = _record(items, ports)
+        accepted = _record(list(part), ports)
+        entries += [entry for entry, _ in accepted]
         if is_erasure:
-            for entry, outcome in accepted:
-                erase(entry, ports, again=outcome is Outcome.REDELIVERED)
-        erased = ports.newest_erasure()
-        unforgotten = _unforgotten([entry for entry, _ in accepted], ports)
-        if ports.backfills.under_way:
-            continue  # the ledger has them; the graph is filled from there when the backfill ends
-        _apply(fold(unforgotten), items, ports)
-        if erased != ports.newest_erasure():
-            forget_crossed(unforgotten, ports)
+            erased += [erase(entry, ports, again=outcome is Outcome.REDELIVERED) for entry, outcome in accepted]
+    finish(erased, ports)
+    return entries
 
 
 def _is_erasure(item: Received) -> bool:

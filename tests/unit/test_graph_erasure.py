@@ -55,6 +55,33 @@ def test_a_person_erased_while_the_ledger_is_read_is_not_in_the_rebuilt_graph(po
     assert (times(ports), times(ports, "bob"), verify(ports).equal) == (0, 1, True)
 
 
+def test_people_erased_in_one_batch_take_one_pass_over_the_ledger(ports, monkeypatch):
+    replay, passes = MemoryHistory.replay, []
+
+    def counted(history, shop=None, after=0):
+        passes.append(shop)
+        return replay(history, shop, after)
+
+    monkeypatch.setattr(MemoryHistory, "replay", counted)
+    project(published(ports, *(bought(f"p-{user}", user=user, days=2, name=user) for user in "abcdz")), ports)
+    project(published(ports, erased("a", "x-a")), ports)
+    one, between = len(passes), updated("e1", "ann@example.org")
+    project(published(ports, erased("b", "x-b"), between, *(erased(user, f"x-{user}") for user in "cd")), ports)
+    assert one == len(passes) - one > 0
+    assert [0, 0, 0, 0, 1] == [times(ports, user) for user in "abcdz"]
+    assert all(ports.history.get("erasures", "shop", user).body["finished"] for user in "abcd")
+    assert ports.history.get("contacts", "shop", "ann")
+    assert verify(ports).equal
+
+
+def test_of_a_batch_what_came_before_an_erasure_is_gone_and_what_came_after_is_there(ports):
+    before, after = updated("e1", "old@example.org", days=3), updated("e2", "new@example.org")
+    project(published(ports, before, erased(days=1), after), ports)
+    assert verify(ports).equal
+    assert "new@example.org" in str(ports.history.get("contacts", "shop", "ann"))
+    assert not [entry for _, entry in ports.history.replay() if b"old@" in entry.data]
+
+
 class Stumbling:
     """An engine that dies at its n-th change, counted over all engines that share a count."""
 
