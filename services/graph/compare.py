@@ -9,16 +9,20 @@ from itertools import chain
 from typing import Any
 
 from services.graph.bulk import in_bulk
-from services.graph.folding import Folding, Progress, quietly
+from services.graph.folding import Folding, Progress, quietly, telling
 from services.graph.ports import GraphPorts
 from shared.errors import UnavailableError
-from shared.knowledge.projection import Row, RowKey, complete
+from shared.knowledge.projection import Row, RowKey, Rows, complete
 from shared.knowledge.rows import digest
 from shared.logs import logger
 
 _SHOWN = 100  # differences that a report spells out
 
 _log = logger("graph")
+
+
+class _UnreadableError(Exception):
+    """The graph does not tell its rows; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -147,19 +151,27 @@ def _against_graph(ports: GraphPorts, shop: str, ledger: Folding, progress: Prog
     comparison = Comparison(shop, digest(complete(delta)))
     progress("comparing", len(delta))
     try:
-        comparison.graph = digest(ports.knowledge.rows(shop))
+        comparison.graph = digest(telling(_rows(ports, shop), "comparing", progress))
         if comparison.graph != comparison.ledger:  # which rows differ is only asked then: to tell takes much memory
-            _look(ports, dict(complete(delta)), comparison)
-    except (UnavailableError, RuntimeError) as error:  # a damaged file shows as either
+            _look(ports, dict(complete(delta)), comparison, progress)
+    except _UnreadableError as error:
         comparison.damage = f"the graph cannot be read: {str(error)[:200]}"
     return comparison
 
 
-def _look(ports: GraphPorts, want: dict[RowKey, Row], comparison: Comparison) -> None:
+def _rows(ports: GraphPorts, shop: str) -> Rows:
+    """Yield the graph's rows; what whoever goes through them raises is none of the graph's damage."""
+    try:
+        yield from ports.knowledge.rows(shop)
+    except (UnavailableError, RuntimeError) as error:  # a damaged file shows as either
+        raise _UnreadableError(str(error)) from error
+
+
+def _look(ports: GraphPorts, want: dict[RowKey, Row], comparison: Comparison, progress: Progress) -> None:
     """Go through the graph's rows, and tell which of them are wanted and which are not."""
     twice: set[RowKey] = set()
     agreed: set[RowKey] = set()
-    for key, row in ports.knowledge.rows(comparison.shop):
+    for key, row in telling(_rows(ports, comparison.shop), "comparing", progress):
         if key in agreed:
             twice.add(key)
         elif want.get(key) == row:

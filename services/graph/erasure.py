@@ -64,7 +64,7 @@ def finish(erased: Sequence[Erased], ports: GraphPorts) -> None:
         UnavailableError: an engine does not answer; the steps done so far stay done.
     """
     for shop in sorted({one.shop for one in erased}):
-        mend(ports, shop)
+        mend(ports, shop, ports.progress)
     for one in erased:
         ports.history.put(ERASURES, one.shop, one.user, {**one.mark, "finished": one.before})
         _log.info("user.erased", shop=one.shop, reason="repeated" if one.again else "asked")
@@ -87,7 +87,7 @@ def forget_crossed(entries: Sequence[Entry], ports: GraphPorts) -> None:
     for shop, users in crossed.items():
         for user in users:
             _forget_projected(shop, user, ports)
-        mend(ports, shop)
+        mend(ports, shop, ports.progress)
 
 
 def _person(entry: Entry) -> tuple[str, str]:

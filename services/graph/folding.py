@@ -16,12 +16,20 @@ Progress = Callable[[str, int], None]  # what is being done, and how many entrie
 Covered = Callable[[Entry], bool]
 Deltas = dict[str, Delta]  # shop → its rows
 
-_STEP = 5_000
+_STEP, _ROWS = 5_000, 10_000  # entries, and rows, between two words about progress
 _SLACK = 50_000  # numbers: of several recorders at once one may show its entries after others with greater numbers
 
 
 def quietly(_: str, __: int) -> None:
     """Show no progress."""
+
+
+def telling(rows: Rows, what: str, progress: Progress) -> Rows:
+    """Yield rows on, with a word about progress now and then."""
+    for count, row in enumerate(rows, 1):
+        if count % _ROWS == 1:
+            progress(what, count)
+        yield row
 
 
 def unheeded(_: Entry) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from services.graph.folding import Progress, quietly
 from shared.bus.port import Bus
 from shared.clock import Clock
 from shared.erasures import ERASURES
@@ -49,7 +50,8 @@ class Backfills:
 class GraphPorts:
     """`changed` hears what a batch changed; it must not block.
 
-    `reopen` opens the history once more, in another process; without it a large ledger is read in this one.
+    `reopen` opens the history once more, in another process; without it a large ledger is read in this one. `progress`
+    hears how a pass over the ledger gets on that a batch takes; it may end it with an UnavailableError.
     """
 
     bus: Bus
@@ -62,6 +64,7 @@ class GraphPorts:
     forgotten: Forgotten = field(default_factory=Forgotten)
     backfills: Backfills = field(default_factory=Backfills)
     reopen: Callable[[], History] | None = None
+    progress: Progress = quietly
 
     def newest_erasure(self) -> tuple[str, str, int]:
         """Return what every step of an erasure changes, whichever worker takes it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 
@@ -11,17 +10,15 @@ from services.graph.bulk import in_bulk
 from services.graph.compare import Report, compare, damage, mend, report, shops, verify
 from services.graph.contacts import keep_contact
 from services.graph.erasure import forgotten
-from services.graph.folding import Ledger, Progress, quietly
+from services.graph.folding import Ledger, Progress, quietly, telling
 from services.graph.handlers import catch_up
 from services.graph.ports import Changed, GraphPorts
 from shared.contracts.events import Kind
 from shared.history.port import Entry
-from shared.knowledge.projection import Row, RowKey
 from shared.logs import logger
 
 __all__ = ["Report", "rebuild", "repair", "restore", "snapshot", "verify"]
 
-_STEP = 10_000  # rows between two words about progress
 _MENDABLE = 100_000  # beyond so many rows, filling a fresh graph is quicker than mending
 
 _log = logger("graph")
@@ -79,19 +76,12 @@ def _filled(ledger: Ledger, ports: GraphPorts, progress: Progress) -> dict[str, 
     with ports.projecting:
         watermarks = ports.history.watermarks()
         memory = ports.memory()  # taken first: who is erased while the ledger is read has their rows mended below
-        proved = dict(ports.knowledge.load(_told(ledger.rows(watermarks), progress), watermarks))
+        proved = dict(ports.knowledge.load(telling(ledger.rows(watermarks), "filling", progress), watermarks))
         if memory != ports.memory():  # another worker erased while the graph was filled
             for shop in proved:
                 mend(ports, shop)
         _log.info("graph.rebuilt", count=len(proved))
     return proved
-
-
-def _told(rows: Iterable[tuple[RowKey, Row]], progress: Progress) -> Iterator[tuple[RowKey, Row]]:
-    for count, row in enumerate(rows, 1):
-        if count % _STEP == 1:
-            progress("filling", count)
-        yield row
 
 
 def _keep_contact(ports: GraphPorts, entry: Entry) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from services.graph.watch import Watch
 from services.graph.working import Works
 from shared.bus.dispatch import Received, batches, each
 from shared.bus.port import Subscription, unready
+from shared.clock import monotonic
 from shared.contracts.topics import COMMERCE, GRAPH_REQUESTS
 from shared.engines import Engines, open_history
 from shared.errors import TransientError, UnavailableError
@@ -54,6 +56,7 @@ class GraphService:
             clock=engines.clock,
             changed=self._changed,
             reopen=partial(open_history, engines.settings),
+            progress=self._unless_stopping,
         )
         self.watch = Watch(self.ports, partial(engines.bus.lag, GROUP, COMMERCE), self._unless_stopping)
         self.works = Works(self.ports, self._unless_stopping)
@@ -61,6 +64,7 @@ class GraphService:
         self._asked: Subscription | None = None
         self._aside: list[threading.Thread] = []
         self._stopping = threading.Event()
+        self._moved = -math.inf  # when something long last got on
 
     def start(self) -> None:
         """Subscribe; a graph that must be rebuilt first is rebuilt in the background, and says so in its status.
@@ -105,8 +109,9 @@ class GraphService:
 
     def progress(self) -> float:
         """Return seconds since the consumer last made progress; 0 while it is not subscribed yet, or must wait."""
-        waits = self.watch.busy or self.works.busy
-        return self._subscription.progress() if self._subscription is not None and not waits else 0.0
+        if self._subscription is None or self.watch.busy or self.works.busy:
+            return 0.0
+        return min(self._subscription.progress(), monotonic() - self._moved)  # a batch may take a pass over the ledger
 
     def _needs_rebuild(self) -> bool:
         return bool(self._engines.knowledge.status().get("needs_rebuild"))
@@ -178,6 +183,7 @@ class GraphService:
             backfill.end(self.ports, self._unless_stopping)
 
     def _unless_stopping(self, _: str, __: int) -> None:
+        self._moved = monotonic()
         if self._stopping.is_set():
             raise UnavailableError("the process is ending; run the command again")
 

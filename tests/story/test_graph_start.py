@@ -1,4 +1,4 @@
-"""A graph service that starts before its servers waits for them, and then does its work."""
+"""A graph service that starts before its servers waits for them; one that takes long over its work is not stuck."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from services.graph.wiring import build
 from shared.bus.port import Message
 from shared.config import Settings
 from shared.contracts.codec import Envelope, encode
-from shared.contracts.events import UserUpdated
+from shared.contracts.events import UserErased, UserUpdated
 from shared.engines import open_engines
 from shared.errors import UnavailableError
 
+AT = "2026-05-03T10:00:00Z"
 
-def event() -> Message:
-    data = UserUpdated(event_id="e", user_id="ann", updated_at="2026-05-03T10:00:00Z")
-    return encode(Envelope("acme", "e", "ann", "2026-05-03T10:00:00Z", data))
+
+def event(user: str = "ann") -> Message:
+    return encode(Envelope("acme", user, user, AT, UserUpdated(event_id=user, user_id=user, updated_at=AT)))
 
 
 def known(knowledge) -> list[str]:
@@ -55,3 +56,28 @@ def test_a_graph_whose_server_never_comes_can_be_stopped(tmp_path):
     service.stop()
     engines.close()
     assert time.monotonic() - begun < 20
+
+
+def test_an_erasure_with_a_long_pass_over_ledger_and_graph_is_not_taken_for_stuck(tmp_path, monkeypatch):
+    engines = open_engines(Settings(data=tmp_path))
+    service, rows, seen = build(engines), engines.knowledge.rows, []
+
+    def slowly(shop):
+        time.sleep(1.5)
+        for row in rows(shop):
+            yield row
+            seen.append((service._subscription.progress(), service.progress()))
+
+    monkeypatch.setattr(engines.knowledge, "rows", slowly)
+    service.start()
+    engines.bus.publish([event(), event("bob")])
+    erased = UserErased(event_id="x", user_id="ann", erased_at=AT)
+    engines.bus.publish([encode(Envelope("acme", "x", "ann", AT, erased))])
+    deadline = time.monotonic() + 60
+    while not seen:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    service.stop()
+    engines.close()
+    batch, pass_ = seen[0]
+    assert batch > 1.4 > pass_

@@ -82,6 +82,23 @@ def test_of_a_batch_what_came_before_an_erasure_is_gone_and_what_came_after_is_t
     assert not [entry for _, entry in ports.history.replay() if b"old@" in entry.data]
 
 
+def test_an_erasure_tells_how_its_pass_gets_on_and_ends_with_the_process(ports):
+    told = []
+    project(published(ports, bought("p1", days=2), bought("p2", user="bob", days=1)), ports)
+    project(published(ports, erased()), replace(ports, progress=lambda what, _: told.append(what)))
+    assert "comparing" in told
+
+    def ending(what, count):
+        if count == 1:  # the first of the graph's own rows
+            raise UnavailableError("the process is ending")
+
+    batch = published(ports, erased("bob", "x2"))
+    with pytest.raises(UnavailableError, match=r"^the process is ending$"):
+        project(batch, replace(ports, progress=ending))
+    project(batch, ports)
+    assert (times(ports, "bob"), verify(ports).equal) == (0, True)
+
+
 class Stumbling:
     """An engine that dies at its n-th change, counted over all engines that share a count."""
 
