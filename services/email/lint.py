@@ -47,7 +47,7 @@ def _in_html(text: str, public_url: str) -> Iterator[str]:
         return
     for element in root.iter(etree.Element):
         if element.tag in _JUDGED:
-            yield from _in_element(element.tag, element)
+            yield from _in_element(element)
         yield from _in_attributes(element.items(), public_url)
     if sum(len(style.text or "") for style in root.iter("style")) > _STYLES:
         yield f"styles must be under {_STYLES // 1024} KB"
@@ -61,7 +61,8 @@ def _parsed(text: str) -> etree._Element | None:
         return None
 
 
-def _in_element(tag: str, element: etree._Element) -> Iterator[str]:
+def _in_element(element: etree._Element) -> Iterator[str]:
+    tag = element.tag
     if tag in _ACTIVE or (tag == "meta" and element.get("http-equiv", "").lower() == "refresh"):
         yield "must not hold scripts, forms or frames"
     elif tag == "style" and _FETCHING.search(element.text or ""):

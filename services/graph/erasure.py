@@ -87,7 +87,7 @@ def forget_crossed(entries: Sequence[Entry], ports: GraphPorts) -> None:
     for shop, users in crossed.items():
         for user in users:
             _forget_projected(shop, user, ports)
-        mend(ports, shop, ports.progress)
+        mend(ports, shop)  # even while the process ends: the graph's watermark has passed the batch
 
 
 def _person(entry: Entry) -> tuple[str, str]:

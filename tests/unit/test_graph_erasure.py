@@ -174,7 +174,8 @@ def other_worker(ports: GraphPorts) -> GraphPorts:
     return replace(ports, projecting=threading.RLock(), forgotten=Forgotten())
 
 
-def test_a_person_whom_another_worker_erases_while_an_import_projects_them_is_gone(ports, monkeypatch):
+def erase_meanwhile(ports: GraphPorts, monkeypatch) -> None:
+    """Let another worker erase ann just as a batch is about to be applied."""
     apply = LadybugKnowledge.apply
     pending = published(ports, erased())
 
@@ -183,9 +184,25 @@ def test_a_person_whom_another_worker_erases_while_an_import_projects_them_is_go
             project([pending.pop()], other_worker(ports))
         return apply(knowledge, *args)
 
-    batch = published(ports, bought("p1", days=2), bought("p2", user="bob"))
     monkeypatch.setattr(LadybugKnowledge, "apply", apply_after_the_erasure)
+
+
+def test_a_person_whom_another_worker_erases_while_an_import_projects_them_is_gone(ports, monkeypatch):
+    batch = published(ports, bought("p1", days=2), bought("p2", user="bob"))
+    erase_meanwhile(ports, monkeypatch)
     project(batch, ports)
+    assert (times(ports), times(ports, "bob"), verify(ports).equal) == (0, 1, True)
+
+
+def test_what_crossed_an_erasure_is_taken_back_although_the_process_is_ending(ports, monkeypatch):
+    """The graph's watermark has passed the batch by then: nobody would offer it again."""
+
+    def ending(*_):
+        raise UnavailableError("the process is ending")
+
+    batch = published(ports, bought("p1", days=2, name="Milk"), bought("p2", user="bob"))
+    erase_meanwhile(ports, monkeypatch)
+    project(batch, replace(ports, progress=ending))
     assert (times(ports), times(ports, "bob"), verify(ports).equal) == (0, 1, True)
 
 
