@@ -38,24 +38,31 @@ def reading(
     Raises:
         UnavailableError: the history does not answer.
     """
-    here = Folding(ports.history, ports.memory, progress=progress, heed=heed)
+    memory = ports.newest_erasure()
+    here = Folding(ports.history, ports.newest_erasure, progress=progress, heed=heed)
     held = events_under(ports.history.watermarks())
     if ports.reopen is None or held + more < _LARGE:
         yield here
         return
     with apart("ledger", _read_aside, ports.reopen) as connection:
-        yield _Aside(connection, here, ports, progress, heed)
+        yield _Aside(connection, here, memory, ports, progress, heed)
 
 
 class _Aside:
     """Asks the child; what it cannot tell (it died, the ledger was made to forget) is read here after all."""
 
     def __init__(
-        self, connection: Connection, here: Folding, ports: GraphPorts, progress: Progress, heed: _Heed
+        self,
+        connection: Connection,
+        here: Folding,
+        memory: object,
+        ports: GraphPorts,
+        progress: Progress,
+        heed: _Heed,
     ) -> None:
         self._connection, self._here, self._ports = connection, here, ports
         self._progress, self._heed = progress, heed
-        self._memory, self._read, self._alive = ports.memory(), tuple(ports.history.watermarks()), True
+        self._memory, self._read, self._alive = memory, tuple(ports.history.watermarks()), True
 
     def read(self, watermarks: Sequence[Position]) -> None:
         if not self._has_read(watermarks):
@@ -71,7 +78,7 @@ class _Aside:
 
     def _has_read(self, watermarks: Sequence[Position]) -> bool:
         """Let the child read up to here; say whether it did, and whether what it read before still counts."""
-        if not self._alive or self._memory != self._ports.memory() or not reaches(watermarks, self._read):
+        if not self._alive or self._memory != self._ports.newest_erasure() or not reaches(watermarks, self._read):
             return False
         try:
             self._connection.send(tuple(watermarks))

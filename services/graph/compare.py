@@ -140,7 +140,7 @@ def _compared(ports: GraphPorts, shop: str, progress: Progress, act: Callable[[C
 def _looked_through(
     ports: GraphPorts, shop: str, progress: Progress, act: Callable[[Comparison], Comparison]
 ) -> Comparison:
-    ledger = Folding(ports.history, ports.memory, shop=shop, progress=progress)
+    ledger = Folding(ports.history, ports.newest_erasure, shop=shop, progress=progress)
     ledger.read(ports.knowledge.watermarks())
     with ports.projecting:
         return ports.knowledge.alone(lambda: act(_against_graph(ports, shop, ledger, progress)))

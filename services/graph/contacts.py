@@ -23,3 +23,15 @@ def keep_contact(entry: Entry, ports: GraphPorts) -> None:
     if newer:
         stamps |= dict.fromkeys(newer, stamp)
         ports.history.put(CONTACTS, entry.shop, entry.user_id, body | newer | {"stamps": stamps})
+
+
+def forget_contact(shop: str, user: str, before: int, ports: GraphPorts) -> None:
+    """Forget what was said of a person's contact before a moment (ms); what was said since stays."""
+    held = ports.history.get(CONTACTS, shop, user)
+    if held is None:
+        return
+    stamps = {field: stamp for field, stamp in held.body["stamps"].items() if int(stamp.partition("|")[0]) >= before}
+    if stamps:
+        ports.history.put(CONTACTS, shop, user, {field: held.body[field] for field in stamps} | {"stamps": stamps})
+    else:
+        ports.history.delete(CONTACTS, shop, user)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.graph.compare import mend
-from services.graph.contacts import CONTACTS
+from services.graph.contacts import forget_contact
 from services.graph.ports import GraphPorts
 from shared.erasures import ERASURES, forget_documents, forget_made
 from shared.history.port import Entry
@@ -46,7 +46,7 @@ def erase(entry: Entry, ports: GraphPorts, *, again: bool) -> Erased:
     body["before"] = before = max(entry.at, int(body.get("before", 0)))
     ports.history.put(ERASURES, shop, user, body)
     _forget(shop, user, before, ports)
-    _forget_projected(shop, user, ports)
+    ports.knowledge.mend(shop, [], [("user", shop, user)])
     ports.bus.forget(f"{shop}|{user}".encode(), before)
     ports.history.put(ERASURES, shop, user, body)
     forget_made(shop, user, ports.history, ports.objects)
@@ -71,23 +71,12 @@ def finish(erased: Sequence[Erased], ports: GraphPorts) -> None:
 
 
 def forgotten(entries: Sequence[Entry], ports: GraphPorts) -> list[Entry]:
-    """Return those of the entries that are about persons erased after they happened; the ledger forgets them, too."""
+    """Return those of the entries that are about persons erased after they happened; nothing keeps them any longer."""
     before = _erased_before(entries, ports)
     found = [entry for entry in entries if entry.at < before.get(_person(entry), entry.at)]
     for shop, user in {_person(entry) for entry in found}:
         _forget(shop, user, before[shop, user], ports)
     return found
-
-
-def forget_crossed(entries: Sequence[Entry], ports: GraphPorts) -> None:
-    """Take back what was projected of persons whom another worker erased meanwhile."""
-    crossed: dict[str, set[str]] = {}
-    for entry in forgotten(entries, ports):
-        crossed.setdefault(entry.shop, set()).add(_person(entry)[1])
-    for shop, users in crossed.items():
-        for user in users:
-            _forget_projected(shop, user, ports)
-        mend(ports, shop)  # even while the process ends: the graph's watermark has passed the batch
 
 
 def _person(entry: Entry) -> tuple[str, str]:
@@ -104,11 +93,5 @@ def _erased_before(entries: Iterable[Entry], ports: GraphPorts) -> dict[tuple[st
 
 
 def _forget(shop: str, user: str, before: int, ports: GraphPorts) -> None:
-    with ports.projecting:
-        ports.history.erase(shop, user, before)
-        ports.forgotten.times += 1
-
-
-def _forget_projected(shop: str, user: str, ports: GraphPorts) -> None:
-    ports.knowledge.mend(shop, [], [("user", shop, user)])
-    ports.history.delete(CONTACTS, shop, user)
+    ports.history.erase(shop, user, before)
+    forget_contact(shop, user, before, ports)

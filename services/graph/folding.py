@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Protocol
 
 from shared.bus.port import Position
+from shared.erasures import ERASURES
 from shared.history.port import Entry, History
 from shared.knowledge.projection import Delta, Rows, drain, project
 from shared.knowledge.rows import add
@@ -16,6 +17,7 @@ Progress = Callable[[str, int], None]  # what is being done, and how many entrie
 Covered = Callable[[Entry], bool]
 Deltas = dict[str, Delta]  # shop → its rows
 
+_MARKS = 1_000  # erasures read at a time
 _STEP, _ROWS = 5_000, 10_000  # entries, and rows, between two words about progress
 _SLACK = 50_000  # numbers: of several recorders at once one may show its entries after others with greater numbers
 
@@ -49,7 +51,8 @@ class Ledger(Protocol):
 class Folding:
     """Implements `Ledger` in this process.
 
-    `memory` gives what changes whenever the ledger is made to forget; `heed` is called for every entry.
+    `memory` gives what changes with an erasure; `heed` is called for every entry. What comes late of an erased person
+    stands in the ledger for a moment: it does not count.
     """
 
     def __init__(
@@ -94,17 +97,29 @@ class Folding:
     def _begin(self) -> None:
         self._memory, self._watermarks = self._ask_memory(), ()
         self._left, self._last, self._deltas = sys.maxsize, 0, {}
+        self._erased = dict(_erased_before(self._history, self._shop))
 
     def _fold(self, after: int, covered: Covered, before: Covered) -> None:
         for count, (number, entry) in enumerate(self._history.replay(self._shop, after), 1):
-            self._heed(entry)
             self._last = max(self._last, number)
-            if not covered(entry):
-                self._left = min(self._left, number - 1)
-            elif not before(entry):
-                add(self._deltas.setdefault(entry.shop, {}), project(entry))
+            if entry.at >= self._erased.get((entry.shop, entry.user_id), entry.at):
+                self._heed(entry)
+                if not covered(entry):
+                    self._left = min(self._left, number - 1)
+                elif not before(entry):
+                    add(self._deltas.setdefault(entry.shop, {}), project(entry))
             if count % _STEP == 0:
                 self._progress("reading the ledger", count)
+
+
+def _erased_before(history: History, shop: str | None) -> Iterator[tuple[tuple[str, str | None], int]]:
+    """Yield until when (ms) each person who was ever erased is forgotten, by shop and user."""
+    token = ""
+    while True:
+        page = history.find(ERASURES, shop, page_token=token, page_size=_MARKS)
+        yield from (((mark.shop, mark.id), int(mark.body["before"])) for mark in page.items)
+        if not (token := page.next_token):
+            return
 
 
 def events_under(watermarks: Sequence[Position]) -> int:

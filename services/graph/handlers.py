@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 from services.graph.contacts import keep_contact
-from services.graph.erasure import Erased, erase, finish, forget_crossed, forgotten
+from services.graph.erasure import Erased, erase, finish, forgotten
 from services.graph.ports import Changed, GraphPorts
 from shared.bus.dispatch import Received, fetched
 from shared.bus.port import Position
@@ -30,6 +30,10 @@ from shared.metrics import EVENT_TO_GRAPH, EVENTS_PROJECTED
 
 GROUP = "graph"
 _READ = 500  # records fetched from the log at a time
+
+
+class _CrossedError(Exception):
+    """Somebody whom a batch tells of was erased while it was projected."""
 
 
 def project(received: Sequence[Received], ports: GraphPorts) -> None:
@@ -120,13 +124,28 @@ def _missing(until: Position, held: int, ports: GraphPorts) -> Iterator[list[Rec
 def _project(batch: Sequence[Received], ports: GraphPorts) -> None:
     """Record all in order, then project: by then whoever is erased in between is out of the graph as it was before."""
     entries = _recorded(batch, ports)
-    newest = ports.newest_erasure()
+    while not _has_effect(entries, batch, ports):
+        pass  # fewer of them are left each time
+
+
+def _has_effect(entries: Sequence[Entry], batch: Sequence[Received], ports: GraphPorts) -> bool:
+    """Project, unless another worker erases someone of the batch meanwhile.
+
+    By the time of the look, who erases must wait for this to be done before they may mend the graph.
+    """
     unforgotten = _unforgotten(entries, ports)
     if ports.backfills.under_way:
-        return  # the ledger has them; the graph is filled from there when the backfill ends
-    _apply(fold(unforgotten), batch, ports)
-    if newest != ports.newest_erasure():
-        forget_crossed(unforgotten, ports)
+        return True  # the ledger has them; the graph is filled from there when the backfill ends
+
+    def unless_crossed() -> None:
+        if forgotten(unforgotten, ports):
+            raise _CrossedError
+
+    try:
+        _apply(fold(unforgotten), batch, ports, unless_crossed)
+    except _CrossedError:
+        return False
+    return True
 
 
 def _recorded(batch: Sequence[Received], ports: GraphPorts) -> list[Entry]:
@@ -173,9 +192,9 @@ def _unforgotten(entries: Sequence[Entry], ports: GraphPorts) -> list[Entry]:
     return kept
 
 
-def _apply(delta: Delta, items: Sequence[Received], ports: GraphPorts) -> None:
+def _apply(delta: Delta, items: Sequence[Received], ports: GraphPorts, check: Callable[[], None]) -> None:
     try:
-        ports.knowledge.apply(delta, [items[-1].record.position])
+        ports.knowledge.apply(delta, [items[-1].record.position], check)
     except ConflictError as error:
         raise TransientError("another writer projects this partition") from error
     now = to_ms(ports.clock.now())

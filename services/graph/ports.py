@@ -33,13 +33,6 @@ def _nobody(_: Changed) -> None:
 
 
 @dataclass
-class Forgotten:
-    """How often the ledger was made to forget: what was read of it before may hold what no longer counts."""
-
-    times: int = 0
-
-
-@dataclass
 class Backfills:
     """How many large files are being recorded: their events reach the graph at the end, all at once."""
 
@@ -61,24 +54,17 @@ class GraphPorts:
     clock: Clock
     changed: Callable[[Changed], None] = _nobody
     projecting: threading.RLock = field(default_factory=threading.RLock)
-    forgotten: Forgotten = field(default_factory=Forgotten)
     backfills: Backfills = field(default_factory=Backfills)
     reopen: Callable[[], History] | None = None
     progress: Progress = quietly
 
     def newest_erasure(self) -> tuple[str, str, int]:
-        """Return what every step of an erasure changes, whichever worker takes it.
+        """Return what changes with every step of an erasure but the first, whichever worker takes it.
+
+        A first step may be seen after the first of another that was begun later.
 
         Raises:
             UnavailableError: the history does not answer.
         """
         newest = self.history.find(ERASURES, None, page_size=1).items
         return (newest[0].shop, newest[0].id, newest[0].version) if newest else ("", "", 0)
-
-    def memory(self) -> tuple[int, tuple[str, str, int]]:
-        """Return what changes whenever the ledger is made to forget, by this worker or by another's erasure.
-
-        Raises:
-            UnavailableError: the history does not answer.
-        """
-        return self.forgotten.times, self.newest_erasure()

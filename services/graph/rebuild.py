@@ -13,6 +13,7 @@ from services.graph.erasure import forgotten
 from services.graph.folding import Ledger, Progress, quietly, telling
 from services.graph.handlers import catch_up
 from services.graph.ports import Changed, GraphPorts
+from services.graph.unproved import UNPROVED, left, unproved
 from shared.contracts.events import Kind
 from shared.history.port import Entry
 from shared.logs import logger
@@ -73,11 +74,11 @@ def fill_from(ledger: Ledger, ports: GraphPorts, progress: Progress = quietly) -
 
 
 def _filled(ledger: Ledger, ports: GraphPorts, progress: Progress) -> dict[str, str]:
-    with ports.projecting:
+    with ports.projecting, unproved(ports):
         watermarks = ports.history.watermarks()
-        memory = ports.memory()  # taken first: who is erased while the ledger is read has their rows mended below
+        memory = ports.newest_erasure()  # taken first: who is erased while the ledger is read is mended below
         proved = dict(ports.knowledge.load(telling(ledger.rows(watermarks), "filling", progress), watermarks))
-        if memory != ports.memory():  # another worker erased while the graph was filled
+        if memory != ports.newest_erasure():  # another worker erased while the graph was filled
             for shop in proved:
                 mend(ports, shop)
         _log.info("graph.rebuilt", count=len(proved))
@@ -95,6 +96,18 @@ def _keep_contact(ports: GraphPorts, entry: Entry) -> None:
                 keep_contact(entry, ports)
 
 
+def prove_left(ports: GraphPorts, progress: Progress = quietly) -> None:
+    """Repair a graph that a killed process put in another's place and had not proved yet.
+
+    Raises:
+        UnavailableError: it could not be repaired; the notes stay.
+    """
+    notes = left(ports)
+    repair(ports, None, progress)
+    for note in notes:
+        ports.history.delete(UNPROVED, "", note)
+
+
 def snapshot(ports: GraphPorts, directory: str) -> None:
     """Write a consistent copy of the graph, with its digests, into an empty directory."""
     with ports.projecting:
@@ -103,7 +116,7 @@ def snapshot(ports: GraphPorts, directory: str) -> None:
 
 def restore(ports: GraphPorts, directory: str, progress: Progress = quietly) -> Report:
     """Bring a copy back and project what came since; return what stands after it."""
-    with ports.projecting:
+    with ports.projecting, unproved(ports):
         ports.knowledge.restore(directory)
         catch_up(ports)
         if set(ports.history.watermarks()) - set(ports.knowledge.watermarks()):

@@ -1,4 +1,4 @@
-"""Watches over a graph that serves: one that was wiped is rebuilt, one that has fallen behind its log is caught up."""
+"""Watches over a graph that serves: wiped, it is rebuilt; left unproved, proved; fallen behind its log, caught up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from services.graph.folding import Progress, quietly
 from services.graph.handlers import catch_up
 from services.graph.ports import GraphPorts
-from services.graph.rebuild import rebuild
+from services.graph.rebuild import prove_left, rebuild
+from services.graph.unproved import left
 from shared import audit
 from shared.background import Background
 from shared.contracts.topics import COMMERCE
@@ -59,6 +60,9 @@ class Watch:
             history = self._ports.history
             audit.note_for_all(history, self._ports.clock, history.shops(), audit.GRAPH, "graph.rebuilt")
             return
+        if left(self._ports):
+            _log.warning("graph.found-unproved")
+            self._do(lambda: prove_left(self._ports, self._progress))
         behind = self._behind()
         if behind and behind == self._before and not self._waiting():
             _log.warning("graph.found-behind", count=len(behind))

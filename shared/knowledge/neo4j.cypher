@@ -3,7 +3,13 @@ UNWIND $rows AS row
 MERGE (w:Watermark {uid: row.uid})
 ON CREATE SET w.log = row.log, w.topic = row.topic, w.partition = row.partition, w.position = -1
 SET w.held = true
-REMOVE w.held;
+REMOVE w.held
+RETURN w.position < 0 AS is_new;
+
+-- hold_generation: Let nobody else begin a watermark, or make another generation count, until the transaction ends.
+MATCH (g:Generation {uid: 'current'})
+SET g.held = true
+REMOVE g.held;
 
 -- hold_watermarks: Let nobody move any watermark until the transaction ends.
 MATCH (w:Watermark)

@@ -11,6 +11,7 @@ from shared.errors import UnavailableError
 from shared.knowledge.copies import read_copy, write_copy
 from shared.knowledge.neo4j_driver import persistently
 from shared.knowledge.neo4j_engine import FORMAT, UNFILLED, Neo4jEngine
+from shared.knowledge.port import unchecked
 from shared.knowledge.reading import Reading
 from shared.knowledge.rows import Digests, Row, RowKey
 from shared.knowledge.tables import EDGES, NODES, Table
@@ -37,9 +38,9 @@ class Neo4jKnowledge(Reading, Writing):
         self.engine = Neo4jEngine(url, remembers)
         self._loading = False
 
-    def apply(self, delta: Delta, watermarks: Sequence[Position]) -> None:
+    def apply(self, delta: Delta, watermarks: Sequence[Position], check: Callable[[], None] = unchecked) -> None:
         """Merge a delta into the graph and advance the watermarks, in one transaction (see the port)."""
-        persistently(lambda: Writing.apply(self, delta, watermarks))
+        persistently(lambda: Writing.apply(self, delta, watermarks, check))
 
     def mend(self, shop: str, put: Iterable[tuple[RowKey, Row]], delete: Iterable[RowKey]) -> None:
         """Write and remove exact rows of a shop, in one transaction: that of `alone`, if there is one."""

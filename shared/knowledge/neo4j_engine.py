@@ -112,19 +112,17 @@ class Neo4jEngine:
         """Open this thread's transaction and let nobody else move a watermark until it ends.
 
         Raises:
-            ContendedError: a generation was switched to, or a partition begun, just now.
+            ContendedError: a generation was switched to just now.
         """
         with self._transaction_in(None, _ALONE_SECONDS):
-            self.run("hold_watermarks")
+            self._hold_all()
             if self._read_pointer() != self._pointer:
                 raise ContendedError("the graph was rebuilt just now")
-            held, self._local.alone = self._places(), True
+            self._local.alone = True
             try:
                 yield
             finally:
                 self._local.alone = False
-            if self._places() != held:
-                raise ContendedError("a partition was begun just now")
 
     @contextlib.contextmanager
     def filling(self, generation: int) -> Iterator[None]:
@@ -156,7 +154,9 @@ class Neo4jEngine:
         Raises:
             ContendedError: a generation was switched to meanwhile.
         """
-        self.run(f"hold_{kind}", {"rows": sorted(rows, key=lambda row: str(row["uid"]))})
+        held = self.run(f"hold_{kind}", {"rows": sorted(rows, key=lambda row: str(row["uid"]))})
+        if any(row["is_new"] for row in held):
+            self.run("hold_generation")  # nobody else sees a watermark that is begun: those who hold all wait here
         if kind == "watermark" and self._local.looks_again and self._read_pointer() != self._pointer:
             raise ContendedError("the graph was rebuilt just now")
         return True
@@ -194,7 +194,7 @@ class Neo4jEngine:
             UnavailableError: a later generation counts already.
         """
         with self.transaction():
-            self.run("hold_watermarks")
+            self._hold_all()
             if not self.run("switch_generation", {"number": generation, "format": FORMAT}):
                 raise UnavailableError("another process has rebuilt the graph meanwhile")
         self.pointer()
@@ -233,8 +233,10 @@ class Neo4jEngine:
             finally:
                 self._local.transaction = None
 
-    def _places(self) -> set[tuple[str, str, int]]:
-        return {(row["log"], row["topic"], row["partition"]) for row in self.run("watermarks")}
+    def _hold_all(self) -> None:
+        """Let nobody move a watermark, or begin one, until the transaction ends."""
+        self.run("hold_generation")
+        self.run("hold_watermarks")
 
     def _generation(self) -> int:
         """Return where this thread reads."""

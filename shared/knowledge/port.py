@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def unchecked() -> None:
+    """Find nothing wrong."""
+
+
 class KnowledgeReader(Protocol):
     """Answers from the graph. Every read is bounded; shop-scoped; thread-safe; never waits for the writer."""
 
@@ -183,8 +187,11 @@ class KnowledgeWriter(KnowledgeReader, Protocol):
     def watermarks(self) -> list[Position]:
         """Return, per log, topic and partition, the last position whose effects the graph holds."""
 
-    def apply(self, delta: Delta, watermarks: Sequence[Position]) -> None:
+    def apply(self, delta: Delta, watermarks: Sequence[Position], check: Callable[[], None] = unchecked) -> None:
         """Merge a delta into the graph and advance the watermarks, in one transaction.
+
+        `check` is called once whoever compares or mends (`alone`) must wait until this is done: what it finds true of
+        the history stays true for them. What it raises undoes all. It may be called again.
 
         Raises:
             UnavailableError: nothing was applied.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.bus.port import Position
 from shared.errors import ConflictError, UnavailableError
 from shared.knowledge.derived import write_amendment, write_derived, write_matches
 from shared.knowledge.engine import Engine
-from shared.knowledge.port import Amendment, Derived, PurchaseMatrix
+from shared.knowledge.port import Amendment, Derived, PurchaseMatrix, unchecked
 from shared.knowledge.projection import about
 from shared.knowledge.rows import Delta, Facts, Link, Row, RowKey, digest, merge, uid
 from shared.knowledge.tables import EDGES, NODES, TABLES, Table
@@ -36,10 +36,11 @@ class Writing:
         found = [row for row in self.engine.run("watermarks") if row["position"] is not None]
         return sorted(Position(row["log"], row["topic"], row["partition"], row["position"]) for row in found)
 
-    def apply(self, delta: Delta, watermarks: Sequence[Position]) -> None:
+    def apply(self, delta: Delta, watermarks: Sequence[Position], check: Callable[[], None] = unchecked) -> None:
         """Merge a delta into the graph and advance the watermarks, in one transaction (see the port)."""
         with self.engine.transaction():
             self._advance(watermarks)
+            check()
             groups = _by_kind(delta)
             new: Group = {}
             for table in _ORDER:

@@ -13,7 +13,7 @@ from itertools import groupby, islice
 import pytest
 
 from services.graph.handlers import project
-from services.graph.ports import Forgotten, GraphPorts
+from services.graph.ports import GraphPorts
 from services.graph.rebuild import rebuild, verify
 from shared.bus.dispatch import Received
 from shared.bus.sqlite import SqliteBus
@@ -40,8 +40,8 @@ class Workers:
 
     def another(self) -> GraphPorts:
         one = self.ports
-        lock, forgotten = (one.projecting, one.forgotten) if self.together else (threading.RLock(), Forgotten())
-        return GraphPorts(one.bus, one.history, one.knowledge, one.objects, one.clock, one.changed, lock, forgotten)
+        lock = one.projecting if self.together else threading.RLock()
+        return GraphPorts(one.bus, one.history, one.knowledge, one.objects, one.clock, one.changed, lock)
 
 
 def embedded(request, directory):

@@ -127,6 +127,29 @@ def test_what_another_wrote_between_reading_and_writing_is_kept(opened, monkeypa
     assert dict(complete(fold(events))) == dict(other.rows("s"))
 
 
+@pytest.mark.parametrize("partition", [0, 1], ids=["one known", "one that is begun"])
+def test_who_compares_waits_for_what_was_looked_at_before_its_commit(opened, partition):
+    """Whoever erases a person marks them, then mends: a batch that saw no mark must have ended by then."""
+    offered(opened(), batches(0, 1)[0], at(0, 0))
+    looking, seen, comparing = opened(), threading.Event(), threading.Event()
+
+    def look() -> None:
+        seen.set()
+        assert comparing.wait(20)
+        time.sleep(1)  # they would be through by now
+
+    def compare() -> list[Position]:
+        assert seen.wait(20)
+        comparing.set()
+        other = opened()
+        return other.alone(other.watermarks)
+
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.submit(compare)
+        looking.apply(fold(batches(1, 1)[0]), [at(7, partition)], look)
+        assert at(7, partition) in found.result()
+
+
 def test_of_two_workers_on_one_partition_one_is_refused(opened):
     opened().load([], [])
     start = threading.Barrier(2)
@@ -226,19 +249,21 @@ def test_who_has_the_graph_alone_mends_what_nobody_changes_meanwhile(opened):
     assert digest(complete(fold([*first, *second]))) == digest(one.rows("s"))
 
 
-def test_what_was_done_alone_is_done_again_if_a_partition_was_begun_meanwhile(opened):
-    one, other = opened(), opened()
+def test_who_begins_a_partition_waits_for_who_is_alone(opened):
+    one, begins = opened(), opened()
     offered(one, batches(0, 1)[0], at(0))
-    seen = []
 
-    def look() -> int:
-        if not seen:
-            offered(other, batches(1, 1)[0], at(0, 1))
-        seen.append(len(one.watermarks()))
-        return seen[-1]
+    with ThreadPoolExecutor(1) as pool:
 
-    assert 2 == one.alone(look)
-    assert 2 == len(seen)
+        def look() -> list[Position]:
+            begun.append(pool.submit(offered, begins, batches(1, 1)[0], at(0, 1)))
+            time.sleep(1)
+            return one.watermarks()
+
+        begun = []
+        assert [at(0)] == one.alone(look)
+        begun[0].result()
+    assert [at(0), at(0, 1)] == one.watermarks()
 
 
 def test_an_edge_cannot_stand_twice(opened, empty_neo4j_url):

@@ -69,6 +69,19 @@ def expected(events=EVENTS):
     return dict(complete(fold(events)))
 
 
+def test_what_a_look_before_the_commit_finds_wrong_undoes_all(knowledge):
+    def wrong():
+        raise ZeroDivisionError
+
+    knowledge.apply(fold(EVENTS[:1]), [at(0)])
+    before = rows_of(knowledge)
+    with pytest.raises(ZeroDivisionError):
+        knowledge.apply(fold(EVENTS[1:]), [at(1)], wrong)
+    assert (before, [at(0)]) == (rows_of(knowledge), knowledge.watermarks())
+    knowledge.apply(fold(EVENTS[1:]), [at(1)])
+    assert expected() == rows_of(knowledge)
+
+
 def test_what_was_applied_is_what_the_events_say(knowledge):
     knowledge.apply(fold(EVENTS), [at(0)])
     assert expected() == rows_of(knowledge)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import pytest
-from unit.graph_ground import MemoryHistory, bought, erased, graph, published, times, updated
+from unit.graph_ground import NOW, MemoryHistory, bought, erased, graph, published, times, updated
 
-from services.graph.handlers import project
-from services.graph.ports import Forgotten, GraphPorts
+from services.graph.handlers import entry_of, project
+from services.graph.ports import GraphPorts
 from services.graph.rebuild import rebuild, verify
+from services.graph.unproved import left, unproved
+from services.graph.watch import Watch
+from shared.clock import FixedClock, to_ms
 from shared.contracts.events import Kind
 from shared.errors import UnavailableError
+from shared.history.sqlite import SqliteHistory
 from shared.knowledge.ladybug import LadybugKnowledge
 
 
@@ -171,7 +176,7 @@ def test_an_erasure_that_died_at_any_step_is_finished_when_it_is_offered_again(p
 
 def other_worker(ports: GraphPorts) -> GraphPorts:
     """Return the ports of another process on the same engines: it neither waits for us nor tells us anything."""
-    return replace(ports, projecting=threading.RLock(), forgotten=Forgotten())
+    return replace(ports, projecting=threading.RLock())
 
 
 def erase_meanwhile(ports: GraphPorts, monkeypatch) -> None:
@@ -194,16 +199,56 @@ def test_a_person_whom_another_worker_erases_while_an_import_projects_them_is_go
     assert (times(ports), times(ports, "bob"), verify(ports).equal) == (0, 1, True)
 
 
-def test_what_crossed_an_erasure_is_taken_back_although_the_process_is_ending(ports, monkeypatch):
+def test_what_crossed_an_erasure_never_shows_although_the_process_is_killed_at_its_commit(ports, monkeypatch):
     """The graph's watermark has passed the batch by then: nobody would offer it again."""
-
-    def ending(*_):
-        raise UnavailableError("the process is ending")
-
     batch = published(ports, bought("p1", days=2, name="Milk"), bought("p2", user="bob"))
-    erase_meanwhile(ports, monkeypatch)
-    project(batch, replace(ports, progress=ending))
-    assert (times(ports), times(ports, "bob"), verify(ports).equal) == (0, 1, True)
+    apply, pending = LadybugKnowledge.apply, published(ports, erased())
+
+    def killed_at_the_commit(knowledge, *args):
+        if pending:
+            with monkeypatch.context() as patch:
+                patch.setattr(LadybugKnowledge, "apply", apply)
+                project([pending.pop()], other_worker(ports))
+        apply(knowledge, *args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LadybugKnowledge, "apply", killed_at_the_commit)
+        with pytest.raises(KeyboardInterrupt):
+            project(batch, ports)
+    assert verify(ports).equal
+    assert (times(ports), times(ports, "bob")) == (0, 1)
+
+
+def test_who_was_erased_is_out_of_a_rebuilt_graph_although_what_came_late_still_stands_in_the_ledger(ports):
+    project(published(ports, bought("p1", user="bob"), erased()), ports)
+    late = published(ports, bought("p2", days=2), bought("p3", user="bob"))
+    ports.history.record([entry_of(one.envelope, one.record.position) for one in late], [late[-1].record.position])
+    rebuild(ports)
+    assert (times(ports), times(ports, "bob"), verify(ports).equal) == (0, 2, True)
+
+
+def test_an_erasure_forgets_no_contact_that_was_given_after_it(ports):
+    """Told late, it says of when it was asked for."""
+    project(published(ports, updated("e1", "old@example.org", days=3)), ports)
+    project(published(ports, updated("e2", "new@example.org")), ports)
+    project(published(ports, erased(days=1)), ports)
+    assert ports.history.get("contacts", "shop", "ann").body["email"] == "new@example.org"
+
+
+def test_a_contact_kept_while_another_worker_erases_is_forgotten_when_the_batch_is_offered_again(ports, monkeypatch):
+    batch = published(ports, updated("e1", "ann@example.org", days=2))
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LadybugKnowledge, "apply", killed)
+        with pytest.raises(KeyboardInterrupt):
+            project(batch, ports)
+    ports.history.put("erasures", "shop", "ann", {"before": to_ms(NOW)})  # and no more of it was done
+    project(batch, ports)
+    assert ports.history.get("contacts", "shop", "ann") is None
 
 
 def test_a_person_whom_another_worker_erases_while_the_graph_is_filled_is_not_in_it(ports, monkeypatch):
@@ -219,3 +264,32 @@ def test_a_person_whom_another_worker_erases_while_the_graph_is_filled_is_not_in
     monkeypatch.setattr(LadybugKnowledge, "load", load_after_the_erasure)
     rebuild(ports)
     assert (times(ports), times(ports, "bob"), verify(ports).equal) == (0, 1, True)
+
+
+def test_a_rebuild_that_was_killed_before_it_had_mended_is_made_good_by_the_next_who_looks(ports, monkeypatch):
+    project(published(ports, bought("p1", days=2), bought("p2", user="bob")), ports)
+    load, pending = LadybugKnowledge.load, published(ports, erased())
+
+    def killed_after_the_switch(knowledge, *args):
+        project([pending.pop()], other_worker(ports))
+        load(knowledge, *args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LadybugKnowledge, "load", killed_after_the_switch)
+        with pytest.raises(KeyboardInterrupt):
+            rebuild(ports)
+    assert not verify(ports).equal
+    Watch(ports, lambda: 0).look()
+    assert (times(ports), times(ports, "bob"), verify(ports).equal) == (0, 1, True)
+    assert not left(ports)
+
+
+def test_a_note_is_taken_for_left_when_its_writer_had_time_enough(ports, tmp_path):
+    history = SqliteHistory(tmp_path / "history.db", ports.clock)
+    now = replace(ports, history=history)
+    later = replace(now, clock=FixedClock(NOW + timedelta(minutes=11)))
+    with unproved(now):
+        assert (0, 1) == (len(left(now)), len(left(later)))
+    assert not left(later)
+    history.close()
