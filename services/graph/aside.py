@@ -75,6 +75,8 @@ class _Aside:
         self._connection.send(None)
         while rows := self._next():
             yield from rows
+        with suppress(EOFError):
+            self._connection.recv()  # it has ended: what the rows are copied into need not find room beside it
 
     def _has_read(self, watermarks: Sequence[Position]) -> bool:
         """Let the child read up to here; say whether it did, and whether what it read before still counts."""
@@ -126,6 +128,7 @@ def _read_aside(connection: Connection, reopen: Callable[[], History]) -> None:
                 while batch := list(islice(rows, _BATCH)):
                     connection.send(batch)
             connection.send([])
+            os._exit(0)  # all of it is sent; to take the rest of a million rows apart takes seconds
         except TastegraphError as error:
             connection.send(error)
 

@@ -12,7 +12,15 @@ from shared.knowledge.generation import Generation, node_head
 from shared.knowledge.rows import Row, RowKey
 from shared.knowledge.tables import EDGES, INTEGER, INTEGERS, NODES, REAL, STRING, TABLES, Table
 
-_TYPES = {STRING: pa.string(), INTEGER: pa.int64(), INTEGERS: pa.list_(pa.int64()), REAL: pa.float64()}
+_END = "END"  # an edge's end: the number of a uid, for hundreds of edges name the same
+_TYPES = {
+    STRING: pa.string(),
+    INTEGER: pa.int64(),
+    INTEGERS: pa.list_(pa.int64()),
+    REAL: pa.float64(),
+    _END: pa.int32(),
+}
+_UID_BYTES = 36  # of a uid as a text of its own
 _CHUNK = 10_000  # rows of each kind that wait as Python's own objects
 _POOL_PER_BYTE = 5.5  # 3.8 to 5.1 were measured, for edges with 1 to 60 times each; too little, and the copy fails
 
@@ -27,16 +35,17 @@ class Columns:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        head = node_head(table) if table.is_node else (("source", STRING), ("target", STRING))
+        head = node_head(table) if table.is_node else (("source", _END), ("target", _END))
         self._types, self._head = dict((*head, *table.columns)), len(head)
         self._derived = table.derived
+        self._ends: dict[str, int] = {}
         self._pending: list[tuple[Any, ...]] = []
         self._chunks: dict[str, list[pa.Array]] = {name: [] for name in self._types}
 
     def add(self, key: RowKey, row: Row) -> None:
         """Take a row."""
         address = self._table.address(key)
-        head = (address + key[1:])[: self._head] if self._table.is_node else address
+        head = (address + key[1:])[: self._head] if self._table.is_node else self._numbered(address)
         self._pending.append(head + self._table.values(row))
         if len(self._pending) >= _CHUNK:
             self._flush()
@@ -44,12 +53,17 @@ class Columns:
     def table(self) -> pa.Table:
         """Return all rows taken, with what a new node says of the rest."""
         self._flush()
-        columns = {
-            name: pa.concat_arrays(chunks) if chunks else arrow([], self._types[name])
-            for name, chunks in self._chunks.items()
-        }
+        columns = {name: self._column(name, type_) for name, type_ in self._types.items()}
         count = len(next(iter(columns.values())))
         return pa.table(columns | {name: arrow([value] * count, type_) for name, type_, value in self._derived})
+
+    def _column(self, name: str, type_: str) -> pa.Array:
+        chunks = self._chunks.pop(name)
+        column = pa.concat_arrays(chunks) if chunks else arrow([], type_)
+        return pa.DictionaryArray.from_arrays(column, arrow(list(self._ends), STRING)) if type_ == _END else column
+
+    def _numbered(self, uids: tuple[str, ...]) -> tuple[int, ...]:
+        return tuple([self._ends.setdefault(uid, len(self._ends)) for uid in uids])
 
     def _flush(self) -> None:
         for (name, type_), values in zip(self._types.items(), zip(*self._pending, strict=True), strict=False):
@@ -68,7 +82,13 @@ def gathered(rows: Iterable[tuple[RowKey, Row]]) -> dict[str, pa.Table]:
 
 def pool_mb(tables: Mapping[str, pa.Table]) -> int:
     """Return the megabytes of buffer pool that the largest `COPY` takes."""
-    return int(max((taken.nbytes for taken in tables.values()), default=0) * _POOL_PER_BYTE) >> 20
+    return int(max(map(_spelt_out, tables.values()), default=0) * _POOL_PER_BYTE) >> 20
+
+
+def _spelt_out(taken: pa.Table) -> int:
+    """Return the bytes of a table that says every uid in full, as the engine's copy does."""
+    ends = sum(pa.types.is_dictionary(column) for column in taken.schema.types)
+    return int(taken.nbytes + ends * taken.num_rows * _UID_BYTES)
 
 
 def fill(generation: Generation, tables: dict[str, pa.Table]) -> None:

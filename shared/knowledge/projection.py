@@ -216,9 +216,9 @@ def _catalogue(entry: Entry, data: Mapping[str, Any]) -> Rows:
 
 
 def _product(shop: str, product: str, stamp: str, data: Mapping[str, Any], price: tuple[str, str] | None) -> Rows:
-    facts: dict[str, Fact] = {field: (stamp, data[field]) for field in _PRODUCT_FIELDS if field in data}
+    facts: dict[str, Fact] = {field: (stamp, _shared(data[field])) for field in _PRODUCT_FIELDS if field in data}
     if price is not None:
-        facts["price"] = (stamp, list(price))
+        facts["price"] = (stamp, _listed(*price))
     yield ("product", shop, product), Facts(facts)
     if "categories" in data:
         yield from _category_rows(shop, tuple(data["categories"]))
@@ -226,6 +226,16 @@ def _product(shop: str, product: str, stamp: str, data: Mapping[str, Any], price
         yield ("interest", shop, brand_id(data["brand"])), Named("brand", data["brand"])
     for tag in data.get("tags", ()):
         yield ("interest", shop, tag_id(tag)), Named("tag", tag)
+
+
+def _shared(value: str | list[str]) -> str | list[str]:
+    """Return one object for all products that say the same; nobody changes a fact."""
+    return intern(value) if isinstance(value, str) else _listed(*value)
+
+
+@lru_cache(maxsize=1 << 16)
+def _listed(*texts: str) -> list[str]:
+    return [*map(intern, texts)]
 
 
 @lru_cache(maxsize=1 << 14)
