@@ -10,7 +10,8 @@ from shared.errors import InvalidInputError
 
 LONGEST = 4096  # characters of a text, unless a route says otherwise
 _DEPTH, _DIGITS = 32, 40
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_HALF = re.compile(r"[\ud800-\udfff]")  # half a character; a text in UTF-8 has none, unless it is escaped
+_REFUSED = re.compile(r"[\0\ud800-\udfff]")
 
 
 def loads(data: bytes | str, longest: int = LONGEST) -> Any:
@@ -20,8 +21,9 @@ def loads(data: bytes | str, longest: int = LONGEST) -> Any:
         InvalidInputError: it is not JSON in UTF-8, or holds what no honest client sends.
     """
     try:
+        text = data if isinstance(data, str) else data.decode()  # json itself would also guess UTF-16 and UTF-32
         value = json.loads(
-            data if isinstance(data, str) else data.decode(),  # json itself would also guess UTF-16 and UTF-32
+            text,
             object_pairs_hook=_object,
             parse_constant=_constant,
             parse_int=_integer,
@@ -33,7 +35,7 @@ def loads(data: bytes | str, longest: int = LONGEST) -> Any:
         raise InvalidInputError("the body is not UTF-8") from None
     except json.JSONDecodeError as error:
         raise InvalidInputError(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
-    _check(value, 0, longest)
+    _check(value, longest, odd="\\u" in text or _HALF.search(text) is not None)
     return value
 
 
@@ -61,23 +63,29 @@ def _number(digits: str) -> float:
     return value
 
 
-def _check(value: Any, depth: int, longest: int) -> None:
-    if depth > _DEPTH:
-        raise InvalidInputError("the JSON is nested too deeply")
-    match value:
-        case str():
-            _check_text(value, longest)
-        case dict():
-            for name, item in value.items():
-                _check_text(name, LONGEST)
-                _check(item, depth + 1, longest)
-        case list():
-            for item in value:
-                _check(item, depth + 1, longest)
+def _check(value: Any, longest: int, *, odd: bool) -> None:
+    """Go through a value level by level; only the texts of an `odd` body can hold what is refused in them."""
+    level = [value]
+    for _ in range(_DEPTH + 1):
+        inner: list[Any] = []
+        for item in level:
+            kind = type(item)
+            if kind is str:
+                _check_text(item, longest, odd=odd)
+            elif kind is list:
+                inner.extend(item)
+            elif kind is dict:
+                for name in item:
+                    _check_text(name, LONGEST, odd=odd)
+                inner.extend(item.values())
+        if not inner:
+            return
+        level = inner
+    raise InvalidInputError("the JSON is nested too deeply")
 
 
-def _check_text(text: str, longest: int) -> None:
+def _check_text(text: str, longest: int, *, odd: bool) -> None:
     if len(text) > longest:
         raise InvalidInputError(f"a text is longer than {longest} characters")
-    if "\0" in text or _SURROGATE.search(text):
+    if odd and _REFUSED.search(text):
         raise InvalidInputError("a text holds NUL or half a character")
