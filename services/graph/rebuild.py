@@ -74,10 +74,12 @@ def fill_from(ledger: Ledger, ports: GraphPorts, progress: Progress = quietly) -
 
 
 def _filled(ledger: Ledger, ports: GraphPorts, progress: Progress) -> dict[str, str]:
-    with ports.projecting, unproved(ports):
+    with ports.projecting, unproved(ports) as note:
         watermarks = ports.history.watermarks()
         memory = ports.newest_erasure()  # taken first: who is erased while the ledger is read is mended below
-        proved = dict(ports.knowledge.load(telling(ledger.rows(watermarks), "filling", progress), watermarks))
+        rows = telling(telling(ledger.rows(watermarks), "filling", progress), "filling", note.progress)
+        proved = dict(ports.knowledge.load(rows, watermarks))
+        note.renew()  # to prove what was filled may have taken long
         if memory != ports.newest_erasure():  # another worker erased while the graph was filled
             for shop in proved:
                 mend(ports, shop)

@@ -10,20 +10,42 @@ from services.graph.ports import GraphPorts
 from shared.clock import to_ms
 
 UNPROVED = "unproved"
-_LEFT = 600_000  # ms after which whoever wrote a note is taken for dead
+_RENEWED = 60_000  # ms
+_LEFT = 600_000  # ms after which whoever wrote a note and did not renew it is taken for dead
+
+
+class Note:
+    """A note in the documents; it says that its writer is at work for as long as it is renewed."""
+
+    def __init__(self, ports: GraphPorts) -> None:
+        self._ports, self.id = ports, uuid.uuid4().hex
+        self.renew()
+
+    def renew(self) -> None:
+        """Say that its writer is at work.
+
+        Raises:
+            UnavailableError: the history does not answer.
+        """
+        self._renewed = to_ms(self._ports.clock.now())
+        self._ports.history.put(UNPROVED, "", self.id, {})
+
+    def progress(self, _: str, __: int) -> None:
+        """Renew it now and then, as work gets on."""
+        if to_ms(self._ports.clock.now()) >= self._renewed + _RENEWED:
+            self.renew()
 
 
 @contextmanager
-def unproved(ports: GraphPorts) -> Iterator[None]:
+def unproved(ports: GraphPorts) -> Iterator[Note]:
     """Keep a note until all within is done: who is killed before that leaves it, and the next worker proves the graph.
 
     Raises:
         UnavailableError: the history does not answer.
     """
-    note = uuid.uuid4().hex
-    ports.history.put(UNPROVED, "", note, {})
-    yield
-    ports.history.delete(UNPROVED, "", note)
+    note = Note(ports)
+    yield note
+    ports.history.delete(UNPROVED, "", note.id)
 
 
 def left(ports: GraphPorts) -> list[str]:

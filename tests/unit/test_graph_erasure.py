@@ -289,7 +289,25 @@ def test_a_note_is_taken_for_left_when_its_writer_had_time_enough(ports, tmp_pat
     history = SqliteHistory(tmp_path / "history.db", ports.clock)
     now = replace(ports, history=history)
     later = replace(now, clock=FixedClock(NOW + timedelta(minutes=11)))
-    with unproved(now):
+    with unproved(now) as note:
+        note.progress("filling", 1)
         assert (0, 1) == (len(left(now)), len(left(later)))
     assert not left(later)
+
+
+class Moving:
+    """A clock whose hands move whenever somebody looks."""
+
+    def __init__(self, now) -> None:
+        self.now = now
+
+
+def test_a_note_is_renewed_while_its_writer_gets_on(ports, tmp_path):
+    hands, minute = iter(range(100)), timedelta(minutes=1)
+    clock = Moving(lambda: NOW + next(hands) * minute)
+    history = SqliteHistory(tmp_path / "history.db", clock)
+    with unproved(replace(ports, history=history, clock=clock)) as note:
+        for count in range(20):
+            note.progress("filling", count)
+        assert not left(replace(ports, history=history, clock=clock))
     history.close()
