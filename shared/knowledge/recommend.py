@@ -20,7 +20,7 @@ from shared.knowledge.insight import Bought, Insight, Parameters, Path, Product,
 from shared.knowledge.names import tidy
 from shared.knowledge.variety import varied
 
-VERSION = "5"
+VERSION = "6"
 _DAY = 86_400_000.0
 _DIGITS = 9
 _E = 2.718281828459045
@@ -93,7 +93,8 @@ def recommend(insight: Insight, limit: int = 10) -> Recommendation:
     new = _ranked(rules.weighed(_new(insight, unwanted, teller), insight.rules))
     most = None if insight.rules else limit  # a pin may bring any offer to the front
     among = [candidate.product for candidate in insight.candidates]
-    again, new = again[:most], varied(new[: max(_LOOKED_AT, 4 * limit)], among, most)
+    new = varied(new[: max(_LOOKED_AT, 4 * limit)], among, most, again[:limit])
+    again = again[:most]
     needed = most is None or len(again) + len(new) < limit  # of hundreds of offers, to fill a list up
     popular = _ranked(rules.weighed(_popular(insight, unwanted, teller), insight.rules)) if needed else []
     new = rules.first([*new, *_brought(insight, unwanted, (*again, *new))], insight.rules)

@@ -29,18 +29,21 @@ class Offer(Protocol):
 O = TypeVar("O", bound=Offer)  # noqa: E741 (one letter, as type variables have)
 
 
-def varied(offers: Iterable[O], among: Sequence[Product], enough: int | None = None) -> list[O]:
+def varied(
+    offers: Iterable[O], among: Sequence[Product], enough: int | None = None, beside: Iterable[Offer] = ()
+) -> list[O]:
     """Keep the order, but let offers that are much alike stand back; beyond four of a kind they are left out.
 
-    Of one name (but for case and spaces) the second stands back already: nobody can tell it from the first. `among`
-    are all the products that might have been offered: they tell which categories are narrow. Nothing is looked at once
-    `enough` offers are found that need not stand back: the list then begins as it would have.
+    Of one name (but for case and spaces) the second stands back already, for nobody can tell it from the first; so does
+    the first if what is shown `beside` is called so. `among` are all the products that might have been offered: they
+    tell which categories are narrow. Nothing is looked at once `enough` offers are found that need not stand back: the
+    list then begins as it would have.
     """
     shelves = Counter(product.categories for product in among)
     most = max(_BROAD_AT_LEAST, _BROAD * len(among))
     broad = {shelf for shelf, count in shelves.items() if count > most or not shelf}
     seen: Counter[tuple[str, ...]] = Counter()
-    named, met = _Names(), set[str]()
+    named, met = _Names(), {_own_name(offer.product) for offer in beside} - {""}
     first: list[O] = []
     back: list[O] = []
     for offer in offers:

@@ -145,6 +145,14 @@ def test_of_one_name_one_is_offered_before_what_is_different() -> None:
     assert ["t1", "d", "t0"] == ids(recommend(seen).discover)
 
 
+def test_what_is_called_like_something_to_buy_again_is_no_discovery_while_there_is_another() -> None:
+    namesake, other = candidate("t", popular(9), name="CHEESE 8 OZ"), candidate("d", popular(1), name="Tea")
+    seen = insight(bought=(bought("c", 5, name="Cheese 8 oz"),), candidates=(namesake, other))
+
+    assert ["d", "t"] == ids(recommend(seen).discover)
+    assert ["t", "d"] == ids(recommend(replace(seen, bought=())).discover)
+
+
 def test_colours_of_one_thing_stand_back_too() -> None:
     colours = ("red", "pink", "blue", "green", "white", "black")
     bags = tuple(
