@@ -10,6 +10,7 @@ from typing import Any
 from services.graph.compare import mend
 from services.graph.contacts import forget_contact
 from services.graph.ports import GraphPorts
+from shared.contracts.events import Kind
 from shared.erasures import ERASURES, forget_documents, forget_made
 from shared.history.port import Entry
 from shared.logs import logger
@@ -72,8 +73,9 @@ def finish(erased: Sequence[Erased], ports: GraphPorts) -> None:
 
 def forgotten(entries: Sequence[Entry], ports: GraphPorts) -> list[Entry]:
     """Return those of the entries that are about persons erased after they happened; nothing keeps them any longer."""
-    before = _erased_before(entries, ports)
-    found = [entry for entry in entries if entry.at < before.get(_person(entry), entry.at)]
+    told = [entry for entry in entries if entry.kind is not Kind.ERASURE]
+    before = _erased_before(told, ports)
+    found = [entry for entry in told if entry.at < before.get(_person(entry), entry.at)]
     for shop, user in {_person(entry) for entry in found}:
         _forget(shop, user, before[shop, user], ports)
     return found

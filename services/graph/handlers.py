@@ -184,7 +184,7 @@ def _record(items: Sequence[Received], ports: GraphPorts) -> list[tuple[Entry, O
 
 def _unforgotten(entries: Sequence[Entry], ports: GraphPorts) -> list[Entry]:
     """Pass over what happened to an erased person before the erasure and came late; keep contacts apart."""
-    gone = {id(entry) for entry in forgotten([one for one in entries if one.kind is not Kind.ERASURE], ports)}
+    gone = {id(entry) for entry in forgotten(entries, ports)}
     kept = [entry for entry in entries if id(entry) not in gone]
     for entry in kept:
         if entry.kind is Kind.USER:

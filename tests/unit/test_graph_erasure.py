@@ -87,6 +87,13 @@ def test_of_a_batch_what_came_before_an_erasure_is_gone_and_what_came_after_is_t
     assert not [entry for _, entry in ports.history.replay() if b"old@" in entry.data]
 
 
+def test_a_person_may_be_erased_again_and_again(ports):
+    project(published(ports, erased(id="x0", days=5), bought("p1", days=4), erased(id="x1", days=3)), ports)
+    project(published(ports, bought("p2", days=2), erased(id="x2", days=1), erased(id="x3", days=2)), ports)
+    project(published(ports, bought("p3")), ports)
+    assert (times(ports), verify(ports).equal) == (1, True)
+
+
 def test_an_erasure_tells_how_its_pass_gets_on_and_ends_with_the_process(ports):
     told = []
     project(published(ports, bought("p1", days=2), bought("p2", user="bob", days=1)), ports)
