@@ -41,6 +41,7 @@ _log = logger("gateway")
 
 GRAPH = "graph"  # the kind of a job that works on the graph
 Request = EmailRequested | BoardRequested | TemplateCheckRequested | GraphWorkRequested
+_Slot = tuple[str, str, str]  # shop, id of the request, correlation id of the asking
 _ABOUT_NOBODY = TemplateCheckRequested | GraphWorkRequested
 _KINDS = {
     EmailRequested: "emails",
@@ -67,7 +68,7 @@ class Asker:
         self._ports, self.longest, self._breakers = ports, wait_seconds, breakers
         self._waiters = threading.BoundedSemaphore(waiters)
         self.instance = uuid.uuid4().hex
-        self._pending: dict[tuple[str, str], list[Future[Replied]]] = {}
+        self._pending: dict[_Slot, list[Future[Replied]]] = {}
         self._lock = threading.Lock()
 
     def ask(self, shop: str, request: Request, correlation_id: str, wait: float | None = None) -> Replied | None:
@@ -78,7 +79,7 @@ class Asker:
             UnavailableError: the request was not taken.
         """
         self._open_job(shop, request)
-        slot = (shop, request.request_id)
+        slot = (shop, request.request_id, correlation_id)
         future: Future[Replied] = Future()
         with self._lock:
             self._pending.setdefault(slot, []).append(future)
@@ -131,7 +132,7 @@ class Asker:
         except InvalidInputError:
             return  # whoever serves the group tells
         with self._lock:
-            awaited = (envelope.shop, envelope.data.request_id) in self._pending
+            awaited = _slot(envelope) in self._pending
         if awaited:
             with handled(envelope, record.position.topic, "gateway"):
                 self.on_reply(envelope)
@@ -154,7 +155,7 @@ class Asker:
             with suppress(ConflictError):  # the same reply was heard twice, and has been kept just now
                 self._ports.documents.put(JOBS, shop, reply.request_id, body, expect=job.version)
         with self._lock:
-            waiting = self._pending.pop((shop, reply.request_id), [])
+            waiting = self._pending.pop(_slot(envelope), [])
         for future in waiting:
             future.set_result(reply)
 
@@ -188,13 +189,18 @@ class Asker:
         told = {"replyto": self.instance, "expirytime": (now + EXPIRES).isoformat()}
         return Envelope(shop, request.request_id, _subject(request), now.isoformat(), request, correlation_id, told)
 
-    def _forget(self, slot: tuple[str, str], future: Future[Replied]) -> None:
+    def _forget(self, slot: _Slot, future: Future[Replied]) -> None:
         with self._lock:
             left = [each for each in self._pending.get(slot, []) if each is not future]
             if left:
                 self._pending[slot] = left
             else:
                 self._pending.pop(slot, None)
+
+
+def _slot(envelope: Envelope[Replied]) -> _Slot:
+    """Return whom a reply wakes: it may be heard twice, and the second time the same may have been asked again."""
+    return envelope.shop, envelope.data.request_id, envelope.correlation_id
 
 
 def _subject(request: Request) -> str:

@@ -54,7 +54,9 @@ def answering(bus):
     def start(times=1, after=0.0, shop=None):
         def answer(envelope):
             time.sleep(after)
-            reply = Replied(request_id=envelope.data.request_id, status="done", result={"subject": "hello"})
+            reply = Replied(
+                request_id=envelope.data.request_id, status="done", result={"asked": envelope.correlation_id}
+            )
             message = encode(envelope.answering(reply, id=f"{envelope.id}:reply"))
             if shop:
                 forged = message.value.replace(b"/shops/acme/", f"/shops/{shop}/".encode())
@@ -134,6 +136,14 @@ def test_a_reply_that_comes_twice_changes_nothing_the_second_time(gateways, answ
     version = history.get(JOBS, "acme", asked.request_id).version
     time.sleep(0.5)
     assert version == history.get(JOBS, "acme", asked.request_id).version
+
+
+def test_a_reply_to_an_earlier_asking_is_none_to_a_later_one(gateways, answering):
+    """What was true when it was made may be so no longer: its reader has unsubscribed, say."""
+    asked, asker = request(), gateways()
+    answering(after=0.5)
+    assert asker.ask("acme", asked, "first", wait=0.05) is None
+    assert asker.ask("acme", asked, "second").result == {"asked": "second"}
 
 
 def test_another_shops_reply_under_the_same_id_wakes_nobody(gateways, answering, history):
