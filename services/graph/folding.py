@@ -9,7 +9,7 @@ from typing import Protocol
 
 from shared.bus.port import Position
 from shared.erasures import ERASURES
-from shared.history.port import Entry, History
+from shared.history.port import Entry, History, every
 from shared.knowledge.projection import Delta, Rows, drain, project
 from shared.knowledge.rows import add
 
@@ -114,12 +114,8 @@ class Folding:
 
 def _erased_before(history: History, shop: str | None) -> Iterator[tuple[tuple[str, str | None], int]]:
     """Yield until when (ms) each person who was ever erased is forgotten, by shop and user."""
-    token = ""
-    while True:
-        page = history.find(ERASURES, shop, page_token=token, page_size=_MARKS)
-        yield from (((mark.shop, mark.id), int(mark.body["before"])) for mark in page.items)
-        if not (token := page.next_token):
-            return
+    for mark in every(lambda token: history.find(ERASURES, shop, page_token=token, page_size=_MARKS)):
+        yield (mark.shop, mark.id), int(mark.body["before"])
 
 
 def events_under(watermarks: Sequence[Position]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 
@@ -13,7 +14,7 @@ from services.graph.erasure import forgotten
 from services.graph.folding import Ledger, Progress, quietly, telling
 from services.graph.handlers import catch_up
 from services.graph.ports import Changed, GraphPorts
-from services.graph.unproved import UNPROVED, left, unproved
+from services.graph.unproved import UNPROVED, unproved
 from shared.contracts.events import Kind
 from shared.history.port import Entry
 from shared.logs import logger
@@ -77,7 +78,7 @@ def _filled(ledger: Ledger, ports: GraphPorts, progress: Progress) -> dict[str, 
     with ports.projecting, unproved(ports) as note:
         watermarks = ports.history.watermarks()
         memory = ports.newest_erasure()  # taken first: who is erased while the ledger is read is mended below
-        rows = telling(telling(ledger.rows(watermarks), "filling", progress), "filling", note.progress)
+        rows = telling(ledger.rows(watermarks), "filling", note.over(progress))
         proved = dict(ports.knowledge.load(rows, watermarks))
         note.renew()  # to prove what was filled may have taken long
         if memory != ports.newest_erasure():  # another worker erased while the graph was filled
@@ -98,13 +99,12 @@ def _keep_contact(ports: GraphPorts, entry: Entry) -> None:
                 keep_contact(entry, ports)
 
 
-def prove_left(ports: GraphPorts, progress: Progress = quietly) -> None:
-    """Repair a graph that a killed process put in another's place and had not proved yet.
+def prove_left(ports: GraphPorts, notes: Sequence[str], progress: Progress = quietly) -> None:
+    """Repair a graph that killed processes put in another's place and had not proved yet, as their notes say.
 
     Raises:
         UnavailableError: it could not be repaired; the notes stay.
     """
-    notes = left(ports)
     repair(ports, None, progress)
     for note in notes:
         ports.history.delete(UNPROVED, "", note)

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from services.graph.folding import Progress
 from services.graph.ports import GraphPorts
 from shared.clock import to_ms
 
@@ -30,10 +31,15 @@ class Note:
         self._renewed = to_ms(self._ports.clock.now())
         self._ports.history.put(UNPROVED, "", self.id, {})
 
-    def progress(self, _: str, __: int) -> None:
-        """Renew it now and then, as work gets on."""
-        if to_ms(self._ports.clock.now()) >= self._renewed + _RENEWED:
-            self.renew()
+    def over(self, progress: Progress) -> Progress:
+        """Return a progress that is heard as before, and that renews the note now and then, as work gets on."""
+
+        def heard(what: str, count: int) -> None:
+            progress(what, count)
+            if to_ms(self._ports.clock.now()) >= self._renewed + _RENEWED:
+                self.renew()
+
+        return heard
 
 
 @contextmanager

@@ -60,9 +60,9 @@ class Watch:
             history = self._ports.history
             audit.note_for_all(history, self._ports.clock, history.shops(), audit.GRAPH, "graph.rebuilt")
             return
-        if left(self._ports):
-            _log.warning("graph.found-unproved")
-            self._do(lambda: prove_left(self._ports, self._progress))
+        if notes := left(self._ports):
+            _log.warning("graph.found-unproved", count=len(notes))
+            self._do(lambda: prove_left(self._ports, notes, self._progress))
         behind = self._behind()
         if behind and behind == self._before and not self._waiting():
             _log.warning("graph.found-behind", count=len(behind))

@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.contracts.events import Kind
 from shared.errors import InvalidInputError, Violation
-from shared.history.port import Entry, Page
+from shared.history.port import Entry, Page, every
 
 Timeline = Callable[..., Page[Entry]]
 Order = tuple[Mapping[str, Any] | None, list[Mapping[str, Any]]]  # a purchase, and the refunds of it
@@ -27,13 +27,8 @@ def known_order(shop: str, user_id: str, purchase_id: str, timeline: Timeline) -
 
 
 def _entries(shop: str, user_id: str, timeline: Timeline) -> Iterator[Entry]:
-    page = timeline(shop, user_id=user_id, kinds=(Kind.PURCHASE, Kind.REFUND), page_size=500)
-    yield from page.items
-    while page.next_token:
-        page = timeline(
-            shop, user_id=user_id, kinds=(Kind.PURCHASE, Kind.REFUND), page_size=500, page_token=page.next_token
-        )
-        yield from page.items
+    kinds = (Kind.PURCHASE, Kind.REFUND)
+    return every(lambda token: timeline(shop, user_id=user_id, kinds=kinds, page_size=500, page_token=token))
 
 
 def whole_refund(value: Mapping[str, Any], order: Order) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -45,6 +45,16 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     next_token: str = ""
+
+
+def every(ask: Callable[[str], Page[T]]) -> Iterator[T]:
+    """Yield the items of all pages, in order; `ask` returns the page that a token asks for."""
+    token = ""
+    while True:
+        page = ask(token)
+        yield from page.items
+        if not (token := page.next_token):
+            return
 
 
 @dataclass(frozen=True, slots=True)

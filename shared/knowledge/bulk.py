@@ -53,14 +53,15 @@ class Columns:
     def table(self) -> pa.Table:
         """Return all rows taken, with what a new node says of the rest."""
         self._flush()
-        columns = {name: self._column(name, type_) for name, type_ in self._types.items()}
+        ends = arrow(list(self._ends), STRING)
+        columns = {name: self._column(name, type_, ends) for name, type_ in self._types.items()}
         count = len(next(iter(columns.values())))
         return pa.table(columns | {name: arrow([value] * count, type_) for name, type_, value in self._derived})
 
-    def _column(self, name: str, type_: str) -> pa.Array:
+    def _column(self, name: str, type_: str, ends: pa.Array) -> pa.Array:
         chunks = self._chunks.pop(name)
         column = pa.concat_arrays(chunks) if chunks else arrow([], type_)
-        return pa.DictionaryArray.from_arrays(column, arrow(list(self._ends), STRING)) if type_ == _END else column
+        return pa.DictionaryArray.from_arrays(column, ends) if type_ == _END else column
 
     def _numbered(self, uids: tuple[str, ...]) -> tuple[int, ...]:
         return tuple([self._ends.setdefault(uid, len(self._ends)) for uid in uids])

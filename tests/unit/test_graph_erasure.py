@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -10,6 +11,7 @@ from functools import partial
 import pytest
 from unit.graph_ground import NOW, MemoryHistory, bought, erased, graph, published, times, updated
 
+from services.graph.folding import quietly
 from services.graph.handlers import entry_of, project
 from services.graph.ports import GraphPorts
 from services.graph.rebuild import rebuild, verify
@@ -206,6 +208,15 @@ def test_a_person_whom_another_worker_erases_while_an_import_projects_them_is_go
     assert (times(ports), times(ports, "bob"), verify(ports).equal) == (0, 1, True)
 
 
+@contextmanager
+def killed(monkeypatch, method, act):
+    """Let a process die within a method of the graph's, which does this meanwhile; the next one has it whole."""
+    with monkeypatch.context() as patch:
+        patch.setattr(LadybugKnowledge, method, act)
+        with pytest.raises(KeyboardInterrupt):
+            yield
+
+
 def test_what_crossed_an_erasure_never_shows_although_the_process_is_killed_at_its_commit(ports, monkeypatch):
     """The graph's watermark has passed the batch by then: nobody would offer it again."""
     batch = published(ports, bought("p1", days=2, name="Milk"), bought("p2", user="bob"))
@@ -219,10 +230,8 @@ def test_what_crossed_an_erasure_never_shows_although_the_process_is_killed_at_i
         apply(knowledge, *args)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(LadybugKnowledge, "apply", killed_at_the_commit)
-        with pytest.raises(KeyboardInterrupt):
-            project(batch, ports)
+    with killed(monkeypatch, "apply", killed_at_the_commit):
+        project(batch, ports)
     assert verify(ports).equal
     assert (times(ports), times(ports, "bob")) == (0, 1)
 
@@ -246,13 +255,11 @@ def test_an_erasure_forgets_no_contact_that_was_given_after_it(ports):
 def test_a_contact_kept_while_another_worker_erases_is_forgotten_when_the_batch_is_offered_again(ports, monkeypatch):
     batch = published(ports, updated("e1", "ann@example.org", days=2))
 
-    def killed(*_):
+    def before_the_commit(*_):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(LadybugKnowledge, "apply", killed)
-        with pytest.raises(KeyboardInterrupt):
-            project(batch, ports)
+    with killed(monkeypatch, "apply", before_the_commit):
+        project(batch, ports)
     ports.history.put("erasures", "shop", "ann", {"before": to_ms(NOW)})  # and no more of it was done
     project(batch, ports)
     assert ports.history.get("contacts", "shop", "ann") is None
@@ -282,10 +289,8 @@ def test_a_rebuild_that_was_killed_before_it_had_mended_is_made_good_by_the_next
         load(knowledge, *args)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(LadybugKnowledge, "load", killed_after_the_switch)
-        with pytest.raises(KeyboardInterrupt):
-            rebuild(ports)
+    with killed(monkeypatch, "load", killed_after_the_switch):
+        rebuild(ports)
     assert not verify(ports).equal
     Watch(ports, lambda: 0).look()
     assert (times(ports), times(ports, "bob"), verify(ports).equal) == (0, 1, True)
@@ -297,9 +302,10 @@ def test_a_note_is_taken_for_left_when_its_writer_had_time_enough(ports, tmp_pat
     now = replace(ports, history=history)
     later = replace(now, clock=FixedClock(NOW + timedelta(minutes=11)))
     with unproved(now) as note:
-        note.progress("filling", 1)
+        note.over(quietly)("filling", 1)
         assert (0, 1) == (len(left(now)), len(left(later)))
     assert not left(later)
+    history.close()
 
 
 class Moving:
@@ -315,6 +321,6 @@ def test_a_note_is_renewed_while_its_writer_gets_on(ports, tmp_path):
     history = SqliteHistory(tmp_path / "history.db", clock)
     with unproved(replace(ports, history=history, clock=clock)) as note:
         for count in range(20):
-            note.progress("filling", count)
+            note.over(quietly)("filling", count)
         assert not left(replace(ports, history=history, clock=clock))
     history.close()

@@ -23,7 +23,7 @@ from shared.contracts.codec import Envelope, encode
 from shared.contracts.events import UserErased
 from shared.erasures import MADE
 from shared.errors import NotFoundError, OutcomeUnknownError, UnavailableError
-from shared.history.port import Document
+from shared.history.port import Document, every
 from shared.web.app import correlation_id
 from shared.web.contract import Answer, describes
 from shared.web.guard import principal, requires
@@ -137,18 +137,10 @@ def _array(name: str, items: Iterator[dict[str, Any]]) -> Iterator[bytes]:
 
 
 def _events(shop: str, user_id: str, ports: GatewayPorts) -> Iterator[Any]:
-    token = ""
-    while True:
-        page = ports.history.timeline(shop, user_id=user_id, page_token=token, page_size=_PAGE)
-        yield from page.items
-        if not (token := page.next_token):
-            return
+    timeline = ports.history.timeline
+    return every(lambda token: timeline(shop, user_id=user_id, page_token=token, page_size=_PAGE))
 
 
 def _documents(collection: str, shop: str, user_id: str, ports: GatewayPorts) -> Iterator[Document]:
-    token = ""
-    while True:
-        page = ports.history.find(collection, shop, {"user_id": user_id}, page_token=token, page_size=_PAGE)
-        yield from page.items
-        if not (token := page.next_token):
-            return
+    wanted = {"user_id": user_id}
+    return every(lambda token: ports.history.find(collection, shop, wanted, page_token=token, page_size=_PAGE))
