@@ -3,6 +3,8 @@
 Run: tastegraph bench quality --data completejourney [--households N] [--cut last-weeks|last-basket]
      tastegraph bench quality --data FILE   (CSV or Parquet with user, basket, product and time)
 
+Of more than `--users` people (5,000 when left out) so many are judged, evenly over their ids.
+
 The history up to the cut goes through the product's own import; `tastegraph recommend` answers; the baselines
 (bench/judging/baselines.py) see the same lines. NDCG@10 is normalised by the ideal for min(10, |truth|). A file may
 also have `name`, `category`, `price` and `quantity` (lines of 0 or less are returns, and left out).
@@ -117,6 +119,13 @@ def written(before: pd.DataFrame, path: Path) -> None:
             out.write(json.dumps(purchase) + "\n")
 
 
+def spread(after: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Leave at most so many users in what came after the cut, evenly over their ids: the same ones each time."""
+    users = np.sort(after["user"].unique())
+    chosen = users[np.unique(np.linspace(0, len(users) - 1, min(len(users), most)).astype(int))]
+    return after[after["user"].isin(chosen)]
+
+
 def _line(product, facts):
     told = list(dict.fromkeys(shelf for name in _SHELVES if isinstance(shelf := facts.get(name), str)))
     name = facts["name"] if isinstance(facts.get("name"), str) else (told[-1] if told else None)
@@ -203,13 +212,14 @@ def main() -> None:
     asked.add_argument("--data", default="completejourney")
     asked.add_argument("--households", type=int)
     asked.add_argument("--cut", choices=("last-weeks", "last-basket"), default="last-weeks")
+    asked.add_argument("--users", type=int, default=5_000, help="judge at most so many")
     asked.add_argument("--out", type=Path, help="the page to write into (default: docs/quality.md)", default=_PAGE)
     asked.add_argument("--keep", type=Path, help="data directory to keep; what is imported there is not imported again")
     given = asked.parse_args()
     started = time.perf_counter()
     raw = grocer(given.households) if given.data == "completejourney" else of_file(Path(given.data))
     before, after = split(prepared(raw), given.cut)
-    rows, facts = measured(before, after, given.keep)
+    rows, facts = measured(before, spread(after, given.users), given.keep)
     print(table(rows))
     title = f"{Path(given.data).stem}{f', {given.households} households' if given.households else ''}, {given.cut}"
     facts["total"] = round(time.perf_counter() - started, 1)

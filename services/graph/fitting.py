@@ -33,7 +33,7 @@ _HABITS: Sequence[Mapping[str, float]] = (  # how people come back to a shop: ra
 )
 _DISCOVER: Grid = (
     ("newcomer_power", (0.0, 0.25, 0.5, 0.75, 1.0)),
-    ("ridge", (50.0, 200.0, 500.0, 1000.0)),
+    ("ridge", (20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)),
     ("similar_share", (0.0, 0.3, 0.6, 1.0, 2.0, 5.0)),
     ("newcomer_days", (7.0, 14.0, 28.0, 60.0)),
     ("source_days", (60.0, 150.0, 400.0)),
@@ -47,7 +47,7 @@ _TOP: Grid = (
     ("loyalty_power", (0.0, 0.25, 0.5, 1.0)),
     ("popularity_power", (0.0, 0.05, 0.1, 0.2, 0.4)),
     ("decay_days", (60.0, 100.0, 150.0, 250.0)),
-    ("new_among_top", (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)),
+    ("new_among_top", (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)),
 )
 
 

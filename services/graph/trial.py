@@ -15,13 +15,13 @@ from services.graph.likeness import Likeness
 from services.graph.signals import decayed, decayed_by_visits, incidence, lately, loyalty, newcomers, recent_buyers
 from services.graph.weights import Gram, common
 from shared.knowledge.insight import Parameters
+from shared.knowledge.near import SOURCES
 from shared.knowledge.port import PurchaseMatrix
 from shared.knowledge.recommend import VISITS
 
 TOP = 10
 _ITEMS = 2_000  # fewer than the graph is given, for a trial is made many times over
 _QUICK = 30.0
-_SOURCES = 100  # a user's latest products that paths start from
 _DISCOUNT = 1 / np.log2(np.arange(2, TOP + 2))
 _NEVER = -np.inf
 
@@ -99,7 +99,7 @@ class Trial:
 
     @lru_cache(maxsize=8)  # noqa: B019
     def _beside(self, ridge: float, source_days: float) -> np.ndarray:
-        strength = lately(self._before, source_days, _SOURCES)[self._rows][:, self._columns]
+        strength = lately(self._before, source_days, SOURCES)[self._rows][:, self._columns]
         return np.asarray(strength @ self._weights(ridge), dtype=np.float32)
 
     @lru_cache(maxsize=8)  # noqa: B019

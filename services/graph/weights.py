@@ -6,7 +6,6 @@ They are signed: what is bought *instead* of something weighs against it, which 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +13,10 @@ import numpy as np
 from scipy import linalg, sparse
 
 MOST_ITEMS = 4_000  # the Gram matrix of so many takes 64 MB, its inverse a few seconds
-PER_ITEM = 50  # the strongest weights kept of each product, by absolute value (docs/quality.md)
+PER_ITEM = 25  # the strongest weights kept of each product, by absolute value (docs/quality.md)
 _PER_RARE = 10  # of each product beyond those
 _LEAST = 2  # buyers below which a product says nothing of others
+_SECOND_HAND = 0.5  # what a rare product says of a common one counts so much: other purchases mostly say it as well
 _SHRINK = 10.0  # evidence below this many shared buyers is discounted (Koren's shrinkage)
 _CHUNK = 1_000
 
@@ -59,7 +59,10 @@ class Gram:
 
 
 def common(gram: Gram, penalty: float, most: int = PER_ITEM) -> Weights:
-    """Return EASE's weights among a shop's most bought products, the strongest `most` of each.
+    """Return weights among a shop's most bought products: EASE's `most` strongest of each say which, a ridge how much.
+
+    EASE's own weights count on the many small ones that are not kept. Those that are kept are solved for anew, so that
+    together they say what they can: so 25 of them tell more than 50 of EASE's own (docs/quality.md).
 
     Args:
         gram: shared buyers of those products.
@@ -76,58 +79,92 @@ def common(gram: Gram, penalty: float, most: int = PER_ITEM) -> Weights:
     np.fill_diagonal(scores, 0.0)
     most = min(most, count - 1)
     kept = np.argpartition(-np.abs(scores), most, axis=1)[:, :most]
-    rows = np.repeat(np.arange(count), kept.shape[1])
-    columns = kept.ravel()
-    score, support = scores[rows, columns], gram.shared[rows, columns]
-    told = np.abs(score) > 1e-6  # noqa: PLR2004 (what rounds to nothing is no edge)
-    return Weights(gram.items[rows[told]], gram.items[columns[told]], score[told], support[told])
+    source, target = np.repeat(np.arange(count), kept.shape[1]), kept.ravel()
+    told = np.abs(scores[source, target]) > 1e-6  # noqa: PLR2004 (what rounds to nothing is no edge)
+    source, target = source[told], target[told]
+    score = _solved(gram.shared, source, target, penalty)
+    return Weights(gram.items[source], gram.items[target], score, gram.shared[source, target])
+
+
+def _solved(shared: np.ndarray, source: np.ndarray, target: np.ndarray, penalty: float) -> np.ndarray:
+    """Return the scores with which each target is told best by the sources that it has, and by no others."""
+    scores = np.zeros(len(source))
+    order = np.argsort(target, kind="stable")
+    for some in np.split(order, np.flatnonzero(np.diff(target[order])) + 1):
+        own = source[some]
+        regular = shared[np.ix_(own, own)].astype(np.float64)
+        regular[np.diag_indices(len(own))] += penalty
+        scores[some] = linalg.solve(regular, shared[own, target[some]], assume_a="pos", check_finite=False)
+    return scores
 
 
 def rare(matrix: Any, common_items: np.ndarray, penalty: float) -> Weights:
     """Return weights from the products that EASE leaves out, so that each with two buyers has neighbours.
 
     A neighbour is chosen by cosine over buyers, shrunk by how few they are; it weighs what a ridge over this one
-    product would give it beyond what everyone buys, so that both kinds of weights are on one scale.
+    product would give it beyond what everyone buys, so that both kinds of weights are on one scale; half as much if it
+    is common, for what else the person bought mostly leads there as well (docs/quality.md).
     """
     buyers = np.asarray(matrix.sum(axis=0)).ravel()
     seen = np.flatnonzero(buyers >= _LEAST)
     left = seen[~np.isin(seen, common_items)]
     by_product = matrix.T.tocsr()
-    return _weights(list(_rare_chunks(matrix, by_product, buyers, left, penalty)))
+    shop = Shelf(buyers, matrix.shape[0], common_items, penalty)
+    chunks = (left[start : start + _CHUNK] for start in range(0, len(left), _CHUNK))
+    return _weights([beside_rare(some, (by_product[some] @ matrix).tocoo(), shop) for some in chunks])
 
 
-def _rare_chunks(matrix: Any, by_product: Any, buyers: np.ndarray, left: np.ndarray, penalty: float) -> Iterator[Any]:
-    for start in range(0, len(left), _CHUNK):
-        sources = left[start : start + _CHUNK]
-        yield beside_rare(sources, (by_product[sources] @ matrix).tocoo(), buyers, matrix.shape[0], penalty)
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What rare products are weighed against: each product's buyers, all people, what EASE weighs, its penalty."""
+
+    buyers: np.ndarray
+    people: int
+    common: np.ndarray
+    penalty: float
 
 
 def beside_rare(
-    sources: np.ndarray, together: Any, buyers: np.ndarray, people: int, penalty: float
+    sources: np.ndarray, together: Any, shop: Shelf
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return (source, target, score, shared buyers) arrays of what stands beside some rare products (see `rare`).
 
     Args:
         together: sources × products, how many bought both.
-        buyers: how many bought each product.
-        people: how many there are in the shop.
     """
+    buyers = shop.buyers
     source, target, shared = sources[together.row], together.col, together.data
-    keep = (source != target) & (shared >= min(_LEAST, people))
+    keep = (source != target) & (shared >= min(_LEAST, shop.people))
     source, target, shared = source[keep], target[keep], shared[keep]
     likeness = shared / np.sqrt(buyers[source] * buyers[target]) * (shared / (shared + _SHRINK))
     best = strongest(source, target, likeness, _PER_RARE)
     source, target, shared = source[best], target[best], shared[best]
-    expected = buyers[source] * buyers[target] / people
-    return source, target, np.maximum(shared - expected, 0.0) / (buyers[source] + penalty), shared
+    expected = buyers[source] * buyers[target] / shop.people
+    score = np.maximum(shared - expected, 0.0) / (buyers[source] + shop.penalty)
+    return source, target, score * np.where(np.isin(target, shop.common), _SECOND_HAND, 1.0), shared
 
 
 def strongest(source: np.ndarray, target: np.ndarray, score: np.ndarray, most: int) -> np.ndarray:
-    """Return the positions of each source's strongest targets, in a fixed order."""
+    """Return the positions of each source's strongest targets, sources ascending, equal scores by target."""
+    close = _close(source, score, most)
+    source, target, score = source[close], target[close], score[close]
     order = np.lexsort((target, -score, source))
     ranked = source[order]
     first = np.searchsorted(ranked, ranked, side="left")
-    return order[np.arange(len(order)) - first < most]
+    return close[order[np.arange(len(order)) - first < most]]
+
+
+def _close(source: np.ndarray, score: np.ndarray, most: int) -> np.ndarray:
+    """Return the positions of what may be among each source's strongest: to put in order all that it has takes long."""
+    order = np.argsort(source, kind="stable")
+    bounds = np.flatnonzero(np.diff(source[order])) + 1
+    return np.concatenate([some[_reaching(score[some], most)] for some in np.split(order, bounds)])
+
+
+def _reaching(scores: np.ndarray, most: int) -> np.ndarray:
+    """Return which scores are at least the `most`-th highest."""
+    last = len(scores) - most
+    return scores >= np.partition(scores, last)[last] if last > 0 else np.ones(len(scores), dtype=bool)
 
 
 def _weights(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]) -> Weights:

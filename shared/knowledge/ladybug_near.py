@@ -74,7 +74,7 @@ class LadybugNear:
         self._readers, self._start = readers, {"uid": uid("user", shop, user_id)}
 
     def beside(self, bought: Sequence[Bought], at: int, fade: float, owned: Collection[str]) -> list[Row]:
-        """Return what is bought with a user's 100 latest products; at most 200, none of it owned."""
+        """Return what is bought with a user's 300 latest products; at most 200, none of it owned."""
         sources = latest(bought)
         if not sources:
             return []

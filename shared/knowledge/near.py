@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from shared.knowledge.insight import Bought
 
-SOURCES, BESIDE = 100, 200
+SOURCES, BESIDE = 300, 200
 _SIMILAR, TASTE = 15, 200
 WEIGHT, LIKENESS = 1_000_000_000, 1_000_000  # to so many parts are the statements' sums rounded
 Row = dict[str, Any]
@@ -19,7 +19,7 @@ class Nearness(Protocol):
     """Answers as the statements `beside` and `taste` do."""
 
     def beside(self, bought: Sequence[Bought], at: int, fade: float, owned: Collection[str]) -> list[Row]:
-        """Return what is bought with a user's 100 latest products; what is owned may be among it."""
+        """Return what is bought with a user's 300 latest products; what is owned may be among it."""
 
     def taste(self, user_id: str) -> list[Row]:
         """Return what the most similar users bought and the user did not."""
@@ -60,7 +60,7 @@ class Near:
         return cls(dict(beside), dict(alike), baskets)
 
     def beside(self, bought: Sequence[Bought], at: int, fade: float, owned: Collection[str]) -> list[Row]:
-        """Return what is bought with a user's 100 latest products, what is owned among it."""
+        """Return what is bought with a user's 300 latest products, what is owned among it."""
         found: dict[str, list[tuple[float, int, str]]] = defaultdict(list)
         for one in latest(bought):
             source, factor = one.product.product_id, strength(one, at, fade)

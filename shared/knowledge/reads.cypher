@@ -45,11 +45,11 @@ MATCH (u)-[e:REACTED_TO]->(p:Product)
 RETURN p.id AS id, p.facts AS facts, p.popular AS popular, e.views AS views, e.viewed_at AS viewed_at, e.wished_at AS wished_at, e.rating AS rating, e.rating_stamp AS rating_stamp, e.dismissed_at AS dismissed_at
 ORDER BY viewed_at + wished_at + dismissed_at DESC, id LIMIT 500;
 
--- beside: What is bought with a user's 100 latest products, and the edges that lead there, each times how lately.
+-- beside: What is bought with a user's 300 latest products, and the edges that lead there, each times how lately.
 MATCH (u:User {uid: $uid})-[e:PURCHASED]->(s:Product)
 WHERE size(e.times) > 0 AND e.refunded < e.quantity
 WITH s, 2.718281828459045 ^ ((e.times[-1] - $at) / $fade) AS strength
-ORDER BY strength DESC, s.id LIMIT 100
+ORDER BY strength DESC, s.id LIMIT 300
 MATCH (s)-[b:BOUGHT_WITH]->(p:Product)
 RETURN p.id AS id, sum(round(b.score * strength * 1000000000, 0)) / 1000000000 AS weight, collect(s.id) AS sources, collect(b.score * strength) AS scores, collect(b.support) AS supports
 ORDER BY weight DESC, id LIMIT $limit;
@@ -58,7 +58,7 @@ ORDER BY weight DESC, id LIMIT $limit;
 MATCH (u:User {uid: $uid})-[e:PURCHASED]->(s:Product)
 WHERE e.times[-size(e.times)] <= $at
 WITH s, 2.718281828459045 ^ ((e.times[-size(e.times)] - $at) / $fade) AS strength
-ORDER BY strength DESC, s.id LIMIT 100
+ORDER BY strength DESC, s.id LIMIT 300
 MATCH (s)-[b:BOUGHT_WITH]->(p:Product)
 RETURN p.id AS id, sum(round(b.score * strength * 1000000000, 0)) / 1000000000 AS weight, collect(s.id) AS sources, collect(b.score * strength) AS scores, collect(b.support) AS supports
 ORDER BY weight DESC, id LIMIT $limit;

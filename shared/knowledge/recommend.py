@@ -20,7 +20,7 @@ from shared.knowledge.insight import Bought, Insight, Parameters, Path, Product,
 from shared.knowledge.names import tidy
 from shared.knowledge.variety import varied
 
-VERSION = "6"
+VERSION = "7"
 _DAY = 86_400_000.0
 _DIGITS = 9
 _E = 2.718281828459045

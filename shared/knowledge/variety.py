@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Protocol, TypeVar
 
 from shared.knowledge.insight import Product
+
+Kind = tuple[str, ...]  # "shelf" and a path of categories, or "name" and a name's words: who shares one may be alike
 
 _WORD = re.compile(r"[^\W\d_]+")
 _ALIKE = 2  # near-identical offers that stand before what is different
@@ -16,6 +18,7 @@ _ALIKE_AT_MOST = 4
 _COMMON, _TELLING = 0.6, 3  # the share of words that names of variants have in common, and from how many words on
 _SHOWN = 20  # offers whose names those after them are compared with
 _BROAD, _BROAD_AT_LEAST = 0.02, 5  # a category with a larger share (or count) of the candidates is not a narrow one
+_NUMBERED, _NUMBERED_AT_LEAST = 0.1, 20  # if so many are called alike but for numbers, these are what tells them apart
 
 
 class Offer(Protocol):
@@ -39,21 +42,20 @@ def varied(
     tell which categories are narrow. Nothing is looked at once `enough` offers are found that need not stand back: the
     list then begins as it would have.
     """
-    shelves = Counter(product.categories for product in among)
-    most = max(_BROAD_AT_LEAST, _BROAD * len(among))
-    broad = {shelf for shelf, count in shelves.items() if count > most or not shelf}
-    seen: Counter[tuple[str, ...]] = Counter()
+    broad = _broad(among)
+    seen: Counter[Kind] = Counter()
     named, met = _Names(), {_own_name(offer.product) for offer in beside} - {""}
     first: list[O] = []
     back: list[O] = []
     for offer in offers:
         if len(first) == enough:
             break
-        kinds = _kinds(offer.product, broad)
+        kinds = [kind for kind in _kinds(offer.product) if kind not in broad]
         for kind in kinds:
             seen[kind] += 1
         name = _own_name(offer.product)
-        alike = max((1 + named.add(_telling_words(name)), *(seen[kind] for kind in kinds)))
+        telling = _telling_words(name) if any(kind[0] == "name" for kind in kinds) else frozenset[str]()
+        alike = max((1 + named.add(telling), *(seen[kind] for kind in kinds)))
         if alike <= _ALIKE and name not in met:
             first.append(offer)
         elif alike <= _ALIKE_AT_MOST:
@@ -61,6 +63,16 @@ def varied(
         if name:
             met.add(name)
     return [*first, *back]
+
+
+def _broad(among: Sequence[Product]) -> frozenset[Kind]:
+    """Return what so many of some products have in common that it makes none of them much alike."""
+    most = {
+        "shelf": max(_BROAD_AT_LEAST, _BROAD * len(among)),
+        "name": max(_NUMBERED_AT_LEAST, _NUMBERED * len(among)),
+    }
+    counts = Counter(kind for product in among for kind in _kinds(product))
+    return frozenset(kind for kind, count in counts.items() if count > most[kind[0]])
 
 
 class _Names:
@@ -107,8 +119,8 @@ def _words(name: str) -> tuple[str, ...]:
     return tuple(word for word in _WORD.findall(name.casefold()) if len(word) > 1)
 
 
-def _kinds(product: Product, broad: Container[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Return what makes products much alike: one narrow category, one name but for numbers."""
-    words = _words(product.name or "")
-    kinds = [("name", *words)] if words else []
-    return kinds if product.categories in broad else [*kinds, ("shelf", *product.categories)]
+def _kinds(product: Product) -> list[Kind]:
+    """Return what may make products much alike: one narrow category, one name but for numbers."""
+    words = _words(_own_name(product))
+    kinds: list[Kind] = [("name", *words)] if words else []
+    return [*kinds, ("shelf", *product.categories)] if product.categories else kinds

@@ -166,6 +166,20 @@ def test_colours_of_one_thing_stand_back_too() -> None:
     assert 4 == len([id for id in found if id.startswith("b")])
 
 
+@pytest.mark.parametrize("name", ["Item {}", "Body care of our own make, no. {}"])
+def test_numbers_tell_products_apart_where_all_are_called_alike_but_for_them(name: str) -> None:
+    many = tuple(candidate(f"m{n:02}", popular(99 - n), name=name.format(n)) for n in range(25))
+
+    assert [f"m{n:02}" for n in range(10)] == ids(recommend(insight(candidates=many)).discover)
+
+
+def test_a_broad_category_limits_nothing_where_products_have_no_other_name() -> None:
+    facts = {"name": "Beauty", "categories": ("Beauty",)}
+    many = tuple(candidate(f"m{n:02}", popular(99 - n), **facts) for n in range(10))
+
+    assert [f"m{n:02}" for n in range(10)] == ids(recommend(insight(candidates=many)).discover)
+
+
 def test_a_broad_category_limits_nothing() -> None:
     many = tuple(candidate(f"m{n:02}", popular(99 - n), categories=("Beauty",)) for n in range(10))
 

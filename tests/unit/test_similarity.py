@@ -13,6 +13,7 @@ from services.graph.matching import match_tags
 from services.graph.neighbours import derive, product_neighbours, user_neighbours
 from services.graph.signals import incidence, recent_buyers
 from services.graph.similarity import Refresher
+from services.graph.weights import PER_ITEM
 from shared.clock import FixedClock
 from shared.errors import UnavailableError
 from shared.knowledge.port import Derived, PurchaseMatrix
@@ -88,7 +89,7 @@ def test_only_the_strongest_neighbours_are_kept_in_a_fixed_order() -> None:
     bought = matrix(*[(user, f"p{n:02}", 1) for n in range(70) for user in ("ann", f"u{n % 7}")])
     rows = product_neighbours(incidence(bought), bought.products, 5.0)
 
-    assert 70 * 50 == len(rows)
+    assert 70 * PER_ITEM == len(rows)
     assert rows == product_neighbours(incidence(bought), bought.products, 5.0)
     assert {f"p{n:02}" for n in range(7, 70, 7)} <= {target for source, target, _, _ in rows if source == "p00"}
 
