@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,8 +70,9 @@ def take_in_mixed(
     now = ports.clock.now()
     facts, outcomes = _validated(shop, items, ports, now)
     outcomes |= offer(shop, {index: _ready(fact, shop, now, correlation_id) for index, fact in facts.items()}, ports)
-    for index, outcome in outcomes.items():
-        EVENTS_TAKEN_IN.labels(items[index][0] or "unknown", outcome.outcome).inc()
+    words = Counter((items[index][0] or "unknown", outcome.outcome) for index, outcome in outcomes.items())
+    for word, count in words.items():
+        EVENTS_TAKEN_IN.labels(*word).inc(count)
     return [outcomes[index] for index in range(len(items))]
 
 

@@ -140,16 +140,11 @@ def encode(envelope: Envelope[Any]) -> Message:
         **envelope.extensions,
         **trace,
     }
-    body = (
-        json.dumps(head, ensure_ascii=False)[:-1]
-        + ', "data": '
-        + envelope.data.model_dump_json(exclude_none=True)
-        + "}"
-    )
+    data = envelope.data.model_dump_json(exclude_none=True).encode()
     return Message(
         topic=TOPIC_OF_TYPE[envelope.type],
         key=envelope.key,
-        value=body.encode(),
+        value=b'%s,"data":%s}' % (msgspec.json.encode(head)[:-1], data),
         headers=(("content-type", CONTENT_TYPE), *((name, value.encode()) for name, value in trace.items())),
     )
 
