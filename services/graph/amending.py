@@ -13,7 +13,7 @@ from services.graph.likeness import Likeness
 from services.graph.lines import Ledgers
 from services.graph.neighbours import DIGITS, YEAR, drawn
 from services.graph.signals import DAY, incidence, mean_loyalty, present, since
-from services.graph.weights import MOST_ITEMS, Gram, Shelf, Weights, beside_rare
+from services.graph.weights import MOST_ITEMS, Gram, Scale, Weights, beside_rare
 from shared.knowledge.port import Amendment, Derived, PurchaseMatrix
 
 _MOST_LINES = 0.02  # of a shop's purchases may be new before everything is derived again
@@ -118,8 +118,8 @@ class Standing:
             return {}
         rows = self.year.rows(self.year.buyers(rare.tolist()))
         together = (rows[:, rare].T.tocsr() @ rows).tocoo()
-        shop = Shelf(counts, len(self.users), np.array(sorted(self.common)), self.penalty)
-        weights = Weights(*beside_rare(rare, together, shop))
+        scale = Scale(counts, len(self.users), np.array(sorted(self.common)), self.penalty)
+        weights = Weights(*beside_rare(rare, together, scale))
         found: dict[str, list[tuple[str, float, int]]] = {self.products.ids[product]: [] for product in rare.tolist()}
         for source, target, score, support in zip(
             weights.source.tolist(), weights.target.tolist(), weights.score.tolist(), weights.support.tolist(),

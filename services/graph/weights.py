@@ -109,13 +109,13 @@ def rare(matrix: Any, common_items: np.ndarray, penalty: float) -> Weights:
     seen = np.flatnonzero(buyers >= _LEAST)
     left = seen[~np.isin(seen, common_items)]
     by_product = matrix.T.tocsr()
-    shop = Shelf(buyers, matrix.shape[0], common_items, penalty)
+    scale = Scale(buyers, matrix.shape[0], common_items, penalty)
     chunks = (left[start : start + _CHUNK] for start in range(0, len(left), _CHUNK))
-    return _weights([beside_rare(some, (by_product[some] @ matrix).tocoo(), shop) for some in chunks])
+    return _weights([beside_rare(some, (by_product[some] @ matrix).tocoo(), scale) for some in chunks])
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class Scale:
     """What rare products are weighed against: each product's buyers, all people, what EASE weighs, its penalty."""
 
     buyers: np.ndarray
@@ -125,23 +125,23 @@ class Shelf:
 
 
 def beside_rare(
-    sources: np.ndarray, together: Any, shop: Shelf
+    sources: np.ndarray, together: Any, scale: Scale
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return (source, target, score, shared buyers) arrays of what stands beside some rare products (see `rare`).
 
     Args:
         together: sources × products, how many bought both.
     """
-    buyers = shop.buyers
+    buyers = scale.buyers
     source, target, shared = sources[together.row], together.col, together.data
-    keep = (source != target) & (shared >= min(_LEAST, shop.people))
+    keep = (source != target) & (shared >= min(_LEAST, scale.people))
     source, target, shared = source[keep], target[keep], shared[keep]
     likeness = shared / np.sqrt(buyers[source] * buyers[target]) * (shared / (shared + _SHRINK))
     best = strongest(source, target, likeness, _PER_RARE)
     source, target, shared = source[best], target[best], shared[best]
-    expected = buyers[source] * buyers[target] / shop.people
-    score = np.maximum(shared - expected, 0.0) / (buyers[source] + shop.penalty)
-    return source, target, score * np.where(np.isin(target, shop.common), _SECOND_HAND, 1.0), shared
+    expected = buyers[source] * buyers[target] / scale.people
+    score = np.maximum(shared - expected, 0.0) / (buyers[source] + scale.penalty)
+    return source, target, score * np.where(np.isin(target, scale.common), _SECOND_HAND, 1.0), shared
 
 
 def strongest(source: np.ndarray, target: np.ndarray, score: np.ndarray, most: int) -> np.ndarray:
