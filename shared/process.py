@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -61,10 +62,18 @@ def consume(name: str, build: Callable[[Engines], S], needs: Needs[S]) -> Work:
             service = build(engines)
             with operated(settings, needs(engines, service), stopping):
                 service.start()
+                collect_seldom()
                 stopping.wait()
                 service.stop()
 
     return work
+
+
+def collect_seldom() -> None:
+    """Spare threads the collector's passes over what lives as long as the process: each stops all for 50 to 90 ms."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from shared.engines import Engines, open_engines
 from shared.listening import listening
 from shared.metrics import SHARED
 from shared.operations import door, operations
-from shared.process import LONGEST_STOP, Needs, Service, Work, ending
+from shared.process import LONGEST_STOP, Needs, Service, Work, collect_seldom, ending
 from shared.protection import protected
 from shared.tracing import traced
 from shared.web.app import create_app
@@ -133,6 +133,7 @@ class Front(BaseApplication, Generic[W]):  # type: ignore[misc]
         service.start()
         self._open.callback(service.stop)
         self._open.enter_context(self._roster.attended(self._seat, service.unready))
+        collect_seldom()
         return taking_in(app, self.deadlines, max(self.settings.max_bulk_body_bytes, self.settings.max_body_bytes))
 
     def _seated(self, arbiter: Any, worker: Any) -> None:
