@@ -1,5 +1,6 @@
 """A process that is told to end: whatever it is at, it hears it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -49,3 +50,27 @@ def test_a_process_whose_log_nobody_reads_is_cut_short_all_the_same():
     unread = f"gone, out = os.pipe(); os.dup2(out, 1); os.close(out); os.close(gone); {END}"
     command = [sys.executable, "-c", TOLD.format(told=unread, busy=60).replace("print(", "(lambda *_, **__: None)(")]
     assert subprocess.run(command, timeout=30, check=False).returncode == 0
+
+
+SERVING = """
+import gc, threading
+from shared import process
+
+class Nothing:
+    start = stop = close = lambda self: None
+
+process.open_engines = lambda settings: Nothing()
+stopping = threading.Event()
+threading.Timer(0.5, stopping.set).start()
+process.consume("test", lambda engines: Nothing(), lambda engines, service: {})(process.load_settings(), stopping)
+loaded = gc.get_freeze_count()
+gc.collect()
+print(loaded > 10 * len(gc.get_objects()), flush=True)
+"""
+
+
+def test_a_service_that_is_up_has_set_aside_what_it_has_loaded_so_that_nobody_waits_for_the_collector():
+    environment = os.environ | {"TASTEGRAPH_OPERATIONS_PORT": "0"}
+    command = [sys.executable, "-c", SERVING]
+    after = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert (0, "True\n") == (after.returncode, after.stdout), after.stderr
