@@ -39,8 +39,8 @@ def varied(
 
     Of one name (but for case and spaces) the second stands back already, for nobody can tell it from the first; so does
     the first if what is shown `beside` is called so. `among` are all the products that might have been offered: they
-    tell which categories are narrow. Nothing is looked at once `enough` offers are found that need not stand back: the
-    list then begins as it would have.
+    tell which categories are narrow, and where it is numbers that tell names apart. Nothing is looked at once `enough`
+    offers are found that need not stand back: the list then begins as it would have.
     """
     broad = _broad(among)
     seen: Counter[Kind] = Counter()
