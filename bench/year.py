@@ -26,7 +26,7 @@ from services.embedded.operations import OPERATIONS
 from services.embedded.runtime import favour_readers, open_runtime
 from shared.config import Settings
 from shared.contracts.requests import EmailRequested
-from shared.knowledge.recommend import recommend
+from shared.decisions import decided
 
 SHOP = "bench"
 PAUSE = 0.1  # seconds between two readers' questions
@@ -152,7 +152,8 @@ class Readers:
 
 
 def decide(runtime, user):
-    recommend(runtime.engines.knowledge.insight(SHOP, user))
+    engines = runtime.engines
+    decided(SHOP, user, engines.knowledge, engines.history, now=engines.clock.now())
 
 
 def email(runtime, user):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
+_NICE = 19  # it goes after those who serve
 _PATIENCE = 5.0  # seconds that the process gets to end
 
 
@@ -20,7 +22,7 @@ def apart(name: str, work: Callable[..., None], *arguments: Any) -> Iterator[Con
     """
     spawning = multiprocessing.get_context("spawn")  # to fork a process with threads is to inherit their locks
     here, there = spawning.Pipe()
-    process = spawning.Process(target=work, args=(there, *arguments), name=name, daemon=True)
+    process = spawning.Process(target=_run, args=(work, there, *arguments), name=name, daemon=True)
     with closing(here):
         with closing(there), _ctrl_c_left_to_us():
             process.start()
@@ -29,6 +31,11 @@ def apart(name: str, work: Callable[..., None], *arguments: Any) -> Iterator[Con
         finally:
             process.terminate()
             process.join(_PATIENCE)
+
+
+def _run(work: Callable[..., None], there: Connection, *arguments: Any) -> None:
+    os.nice(_NICE)
+    work(there, *arguments)
 
 
 @contextmanager

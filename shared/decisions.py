@@ -4,16 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from shared.clock import to_ms
+from shared.courtesy import answering
 from shared.errors import ConflictError
 from shared.history.port import Documents
 from shared.knowledge.insight import Insight, Rule
 from shared.knowledge.port import KnowledgeReader
-from shared.knowledge.recommend import Recommendation, inputs
+from shared.knowledge.recommend import Recommendation, inputs, recommend
 
 DECISIONS, RULEBOOKS = "decisions", "rulebooks"
+
+
+def decided(
+    shop: str,
+    user_id: str,
+    knowledge: KnowledgeReader,
+    documents: Documents,
+    *,
+    now: datetime,
+    at: datetime | None = None,
+    limit: int = 10,
+) -> tuple[Insight, Recommendation]:
+    """Return what is known of a user, now or at a moment of the past, and what to offer them under the shop's rules.
+
+    Work in the background gives way meanwhile.
+
+    Raises:
+        UnavailableError: the graph or the documents do not answer.
+    """
+    with answering():
+        insight = knowledge.insight(shop, user_id, to_ms(at) if at else None)
+        insight = under_rules(insight, to_ms(at or now), knowledge, documents)
+        return insight, recommend(insight, limit)
 
 
 def under_rules(insight: Insight, at: int, knowledge: KnowledgeReader, documents: Documents) -> Insight:

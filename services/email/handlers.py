@@ -13,17 +13,17 @@ from services.email.model import Plan, Reader, Sender, Silence, plan, silence
 from services.email.render import Rendered, render
 from services.email.sandbox.pool import Sandbox
 from shared.bus.port import Bus
-from shared.clock import Clock, from_ms, to_ms
+from shared.clock import Clock, from_ms
 from shared.contracts.codec import Envelope, encode
 from shared.contracts.requests import EmailGenerated, EmailRequested, EmailSkipped, ReplyStatus, TemplateCheckRequested
 from shared.contracts.templates import BUILT_IN, Template
-from shared.decisions import keep_decision, under_rules
+from shared.decisions import decided, keep_decision
 from shared.erasures import unless_erased
 from shared.errors import InvalidInputError, PermanentError
 from shared.history.port import Documents
 from shared.knowledge.insight import Insight
 from shared.knowledge.port import KnowledgeReader
-from shared.knowledge.recommend import Recommendation, recommend
+from shared.knowledge.recommend import Recommendation
 from shared.logs import logger
 from shared.metrics import MADE
 from shared.objects.port import Objects
@@ -132,9 +132,9 @@ def _composed(
     request: EmailRequested, shop: str, correlation_id: str, ports: EmailPorts
 ) -> tuple[Result, Insight, Recommendation]:
     own = _own_template(request, shop, ports)
-    insight = ports.knowledge.insight(shop, request.user_id, to_ms(request.at) if request.at else None)
-    insight = under_rules(insight, to_ms(request.at or ports.clock.now()), ports.knowledge, ports.documents)
-    recommendation = recommend(insight)
+    insight, recommendation = decided(
+        shop, request.user_id, ports.knowledge, ports.documents, now=ports.clock.now(), at=request.at
+    )
     suppressed = ports.documents.get(SUPPRESSIONS, shop, request.user_id) is not None
     capped = _capped(request, shop, ports)
     if quiet := silence(insight, recommendation, suppressed=suppressed, capped=capped):

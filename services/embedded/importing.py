@@ -17,6 +17,7 @@ from services.embedded.runtime import Runtime
 from services.ingest.handlers import ItemOutcome, offer
 from shared.bus.port import Position
 from shared.contracts.topics import COMMERCE
+from shared.courtesy import considerate
 from shared.errors import DeadlineError
 from shared.history.port import Outcome
 from shared.metrics import EVENTS_TAKEN_IN
@@ -105,7 +106,7 @@ class Import:
         ready = {index: item.ready for index, item in enumerate(batch) if item.ready is not None}
         outcomes = offer(self._job.shop, ready, self._runtime.ingest.ports)
         offered = _Offered(batch[-1].row, Counts(read=len(batch)))
-        for index, item in enumerate(batch):
+        for index, item in enumerate(considerate(batch)):
             outcome = outcomes.get(index)
             EVENTS_TAKEN_IN.labels(self._job.kind, outcome.outcome if outcome else "rejected").inc()
             if outcome is None:

@@ -23,7 +23,6 @@ _LARGE = 20_000  # events from which on a process of its own is worth its start
 _AHEAD = 20_000  # events after which it reads on by itself: some of what stands is read again each time
 _LOOK = 1.0  # seconds between two looks at how far the ledger has come
 _BATCH = 1_000  # rows told at a time
-_NICE = 5  # it goes after those who serve
 
 _log = logger("graph")
 _Heed = Callable[[Entry], None]
@@ -114,7 +113,6 @@ class _Aside:
 
 def _read_aside(connection: Connection, reopen: Callable[[], History]) -> None:
     """Read on as the ledger grows, up to what is asked for, and tell all rows at the end."""
-    os.nice(_NICE)
 
     def heed(entry: Entry) -> None:
         if entry.user_id is not None and b'"contact"' in entry.data:

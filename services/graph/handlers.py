@@ -23,6 +23,7 @@ from shared.contracts.events import (
     UserUpdated,
 )
 from shared.contracts.topics import COMMERCE
+from shared.courtesy import considerate
 from shared.errors import ConflictError, InvalidInputError, TransientError
 from shared.history.port import Entry, Outcome
 from shared.knowledge.projection import Delta, fold
@@ -171,7 +172,9 @@ def _is_erasure(item: Received) -> bool:
 
 def _record(items: Sequence[Received], ports: GraphPorts) -> list[tuple[Entry, Outcome]]:
     """Record the items in the ledger; return those whose effects belong in the graph."""
-    entries = [entry_of(item.envelope, item.record.position) for item in items if item.envelope is not None]
+    entries = [
+        entry_of(item.envelope, item.record.position) for item in considerate(items) if item.envelope is not None
+    ]
     outcomes = ports.history.record(entries, [items[-1].record.position])
     for entry, outcome in zip(entries, outcomes, strict=True):
         EVENTS_PROJECTED.labels(entry.kind.value, outcome.value).inc()

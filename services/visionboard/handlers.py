@@ -16,16 +16,16 @@ from services.visionboard.palette import Palette, curated, from_pictures
 from services.visionboard.pictures import Pictures, Shot, shop_hash
 from services.visionboard.render import png, samples, webp
 from shared.bus.port import Bus
-from shared.clock import Clock, from_ms, to_ms
+from shared.clock import Clock, from_ms
 from shared.contracts.codec import Envelope, encode
 from shared.contracts.requests import BoardGenerated, BoardRequested, ReplyStatus
-from shared.decisions import keep_decision, under_rules
+from shared.decisions import decided, keep_decision
 from shared.erasures import standing, unless_erased
 from shared.errors import InvalidInputError, TransientError, Violation
 from shared.history.port import Documents
 from shared.knowledge.insight import Insight
 from shared.knowledge.port import KnowledgeReader
-from shared.knowledge.recommend import Recommendation, recommend
+from shared.knowledge.recommend import Recommendation
 from shared.logs import logger
 from shared.metrics import MADE
 from shared.objects.port import Objects
@@ -138,9 +138,10 @@ def _composed(
     request: BoardRequested, shop: str, correlation_id: str, ports: BoardPorts
 ) -> tuple[BoardGenerated, Insight, Recommendation]:
     layout = _layout(request)
-    insight = ports.knowledge.insight(shop, request.user_id, to_ms(request.at) if request.at else None)
-    insight = under_rules(insight, to_ms(request.at or ports.clock.now()), ports.knowledge, ports.documents)
-    recommendation = recommend(insight, _CANDIDATES)
+    now, limit = ports.clock.now(), _CANDIDATES
+    insight, recommendation = decided(
+        shop, request.user_id, ports.knowledge, ports.documents, now=now, at=request.at, limit=limit
+    )
     commission = Commission(
         board_id=request.request_id,
         user_id=request.user_id,

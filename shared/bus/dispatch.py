@@ -18,6 +18,7 @@ from shared.bus.port import BatchHandler, Bus, Position, Record
 from shared.clock import Clock, SystemClock
 from shared.contracts.codec import Envelope, decode
 from shared.contracts.topics import TOPICS
+from shared.courtesy import considerate
 from shared.errors import InvalidInputError, PermanentError, TransientError
 from shared.logs import logger
 from shared.metrics import DEAD_LETTERS
@@ -153,7 +154,7 @@ class _Dispatcher:
             self._failures.pop(record.position, None)
 
     def _decoded(self, records: Sequence[Record]) -> list[Received]:
-        return [Received(record, self._decode(record)) for record in records]
+        return [Received(record, self._decode(record)) for record in considerate(records)]
 
     def _decode(self, record: Record) -> Envelope[Any] | None:
         if record.position in self._parked or record.message.forgotten:

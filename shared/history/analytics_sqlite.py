@@ -11,6 +11,7 @@ from typing import Any
 from shared.bus.port import Position
 from shared.clock import Clock, SystemClock, to_ms
 from shared.contracts.events import Kind
+from shared.courtesy import considerate
 from shared.history import sheets_sqlite
 from shared.history.derive import Expression, Line, Listing, Refund, Row, Shelf, derive
 from shared.history.port import Entry, Page, PricePoint, TrendQuery, TrendRow
@@ -103,11 +104,11 @@ WHERE shop = :shop AND data IS NOT NULL {conditions} ORDER BY at DESC, seq DESC 
 def insert(connection: sqlite3.Connection, entries: Sequence[Entry], now: int) -> None:
     """Add what new entries say at a moment (ms), inside the caller's transaction; to be called once for each entry."""
     rows: dict[type[Row], list[Row]] = {table: [] for table in _INSERTS}
-    for entry in entries:
+    for entry in considerate(entries):
         for row in derive(entry):
             rows[type(row)].append(row)
     for table, statement in _INSERTS.items():
-        connection.executemany(statement, rows[table])
+        connection.executemany(statement, considerate(rows[table]))
     sheets_sqlite.touch(connection, chain.from_iterable(rows.values()), now)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from shared.bus.port import Position
 from shared.clock import Clock, SystemClock, to_ms
 from shared.contracts.events import Kind
+from shared.courtesy import considerate
 from shared.history import analytics_sqlite
 from shared.history.port import Conflict, Entry, Outcome, Page
 from shared.history.store import Store
@@ -105,7 +106,7 @@ class SqliteLedger:
         """
         seen_at = to_ms(self._clock.now())
         with self._store.write() as db:
-            outcomes = [_record(db, entry, seen_at) for entry in entries]
+            outcomes = [_record(db, entry, seen_at) for entry in considerate(entries)]
             new = [entry for entry, outcome in zip(entries, outcomes, strict=True) if outcome is Outcome.NEW]
             analytics_sqlite.insert(db, new, seen_at)
             db.executemany(_ADVANCE, [_place(position) for position in watermarks])

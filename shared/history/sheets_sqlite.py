@@ -11,6 +11,7 @@ from datetime import date
 from itertools import chain
 from typing import Any, Literal
 
+from shared.courtesy import considerate
 from shared.history.derive import Expression, Line, Refund, Row, Shelf, price_of
 from shared.history.port import TrendQuery
 from shared.history.sheets import Sheet, packed, sheet_of, unpacked
@@ -116,7 +117,7 @@ def touch(db: sqlite3.Connection, rows: Iterable[Row], now: int) -> None:
     names: set[tuple[str, str, str]] = set()
     days: set[tuple[str, str, str, int]] = set()
     refunded: set[tuple[str, str]] = set()
-    for row in rows:
+    for row in considerate(rows):
         if isinstance(row, Line | Expression):
             names.add((row.shop, "user", row.user_id))
             days.add((row.shop, "sold" if isinstance(row, Line) else "said", row.day, now))
@@ -148,7 +149,7 @@ def any_stale(db: sqlite3.Connection, until: int) -> bool:
 def pack_stale(db: sqlite3.Connection, until: int, most: int) -> int:
     """Pack so many stale days that nothing has touched since a moment (ms); return how many were."""
     stale = db.execute(_STALE, (until, most)).fetchall()
-    for shop, subject, day in stale:
+    for shop, subject, day in considerate(stale):
         db.execute(_PACK, (packed(fresh(db, shop, subject, *span_of(day))), shop, subject, day))
     return len(stale)
 

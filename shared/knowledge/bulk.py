@@ -93,6 +93,10 @@ def _spelt_out(taken: pa.Table) -> int:
 
 
 def fill(generation: Generation, tables: dict[str, pa.Table]) -> None:
-    """Copy tables, as `gathered` returns them, into an empty generation; each is let go of once it is copied."""
+    """Copy tables, as `gathered` returns them, into an empty generation; each is let go of once it is copied.
+
+    On one core, the other is left to those who are answered meanwhile: a rebuild takes a twentieth longer.
+    """
+    generation.writer.set_max_threads_for_exec(1)
     for kind in list(tables):
         execute(generation.writer, f"COPY {TABLES[kind].label} FROM $rows", {"rows": tables.pop(kind)})

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
+from shared.courtesy import considerate
 from shared.knowledge.engine import Engine
 from shared.knowledge.port import Amendment, Communities, Derived
 from shared.knowledge.rows import uid
@@ -116,7 +117,7 @@ def _replace(engine: Engine, shop: str, table: DerivedTable, edges: Sequence[tup
 
 
 def _rewrite(engine: Engine, table: DerivedTable, by_source: dict[str, list[Edge]]) -> None:
-    for sources, chunk in _chunks(by_source):
+    for sources, chunk in considerate(_chunks(by_source)):
         with engine.transaction():
             engine.run(f"clear_{table.kind}", {"uids": sources})
             _create(engine, table, chunk)

@@ -79,14 +79,12 @@ def bought_of(record: Record, until: int) -> Bought | None:
     seen = times[: bisect_right(times, until)]
     if not seen:
         return None
-    share = Decimal(len(seen)) / len(times)
-    return Bought(
-        product=product_of(record),
-        times=seen,
-        quantity=_decimal(record["quantity"]) * share,
-        spend=from_minor_units(record["spend"], record["currency"]) * share,
-        refunded=_decimal(record["refunded"]) * share,
-    )
+    quantity, refunded = _decimal(record["quantity"]), _decimal(record["refunded"])
+    spend = from_minor_units(record["spend"], record["currency"])
+    if len(seen) < len(times):
+        share = Decimal(len(seen)) / len(times)
+        quantity, spend, refunded = quantity * share, spend * share, refunded * share
+    return Bought(product_of(record), seen, quantity, spend, refunded)
 
 
 def interest_of(record: Record, horizon: Horizon) -> Interest | None:
@@ -138,5 +136,6 @@ def stamped_at(stamp: str) -> int:
     return int(parts[1]) if len(parts) == 3 and parts[1].isdigit() else 0  # noqa: PLR2004 (rank, moment, event)
 
 
+@lru_cache(maxsize=1 << 12)
 def _decimal(thousandths: int) -> Decimal:
     return Decimal(thousandths) / 1000

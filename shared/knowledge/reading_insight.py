@@ -94,7 +94,7 @@ def _viewpoint(
         bought = tuple(structs.replace(one, product=hindsight.seen(one.product)) for one in bought)
     elif near is None and not past:
         near = engine.near(shop, user_id)
-    matches = matches_of(engine, shop, user_id)
+    matches = matches_of(engine, shop, user_id) if interested else {}
     return Viewpoint(
         shop=shop,
         user_id=user_id,

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from shared.courtesy import considerate
+
 RowKey = tuple[str, ...]  # (kind, shop, id) of a node, (kind, shop, source id, target id) of an edge
 Fact = tuple[str, Any]  # stamp, value: of two, the one with the larger stamp holds
 
@@ -186,7 +188,7 @@ def _canonical(told: Any) -> bytes:
 
 def digest(rows: Iterable[tuple[RowKey, Row]]) -> str:
     """Return the digest of rows in any order: the sum of their SHA-256, modulo 2^256, in hexadecimal."""
-    return _hex(sum(_number(key, row) for key, row in rows))
+    return _hex(sum(_number(key, row) for key, row in considerate(rows)))
 
 
 class Digests:
@@ -197,7 +199,7 @@ class Digests:
 
     def over(self, rows: Iterable[tuple[RowKey, Row]]) -> Iterator[tuple[RowKey, Row]]:
         """Yield rows on, and count them in."""
-        for key, row in rows:
+        for key, row in considerate(rows):
             self._totals[key[1]] = self._totals.get(key[1], 0) + _number(key, row)
             yield key, row
 

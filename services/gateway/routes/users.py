@@ -14,10 +14,8 @@ from services.gateway.interests import express
 from services.gateway.once import HEADER, idempotency_key, once, scoped
 from services.gateway.paging import page, place_of, question_of, size, token_after
 from services.gateway.ports import GatewayPorts
-from shared.clock import to_ms
 from shared.contracts.events import Kind
-from shared.decisions import under_rules
-from shared.knowledge.recommend import recommend
+from shared.decisions import decided
 from shared.web.app import correlation_id
 from shared.web.contract import Answer, body_of, describes, query_of
 from shared.web.guard import principal, requires
@@ -115,9 +113,8 @@ def _whereto(routes: APIBlueprint, ports: GatewayPorts) -> None:
     @describes({200: shown.Recommendations})
     def popular(shop: str) -> Any:
         """Say what is offered to somebody who is not known."""
-        insight = ports.knowledge.insight(shop, "")
-        insight = under_rules(insight, to_ms(ports.clock.now()), ports.knowledge, ports.history)
-        return model.recommendation(recommend(insight), known=False)
+        _, offered = decided(shop, "", ports.knowledge, ports.history, now=ports.clock.now())
+        return model.recommendation(offered, known=False)
 
     @routes.get("/v1/users/<id:user_id>/recommendations")
     @requires("profiles:read", own=True)
@@ -126,9 +123,11 @@ def _whereto(routes: APIBlueprint, ports: GatewayPorts) -> None:
     def recommendations(user_id: str) -> Any:
         """Say what to offer a user: what to buy again, what to discover, and why; popular products to the unknown."""
         asked = query_of(questions.Offers)
-        insight = ports.knowledge.insight(principal().shop, user_id, to_ms(asked.at) if asked.at else None)
-        insight = under_rules(insight, to_ms(asked.at or ports.clock.now()), ports.knowledge, ports.history)
-        return model.recommendation(recommend(insight, asked.limit), known=insight.known)
+        shop, now = principal().shop, ports.clock.now()
+        insight, offered = decided(
+            shop, user_id, ports.knowledge, ports.history, now=now, at=asked.at, limit=asked.limit
+        )
+        return model.recommendation(offered, known=insight.known)
 
     @routes.get("/v1/users/<id:user_id>/similar")
     @requires("graph:read")

@@ -1,0 +1,66 @@
+"""Who is answered goes first: background work gives way between two of its pieces meanwhile, within bounds.
+
+Python runs one thread at a time. Answering with 30 ms of computing took 77 ms beside a consumer that records a year of
+purchases, since the two took turns. The consumer loses little by waiting: it has the lock to itself afterwards.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from shared.clock import monotonic
+
+_LONGEST = 0.1  # seconds that one piece of work waits at most
+_SHARE = 1 / 3  # of the time it waited, work goes on unasked: under endless answering it has a quarter of all time
+
+T = TypeVar("T")
+
+
+class Courtesy:
+    """Knows whether somebody is being answered, and lets background work wait until they are. Thread-safe."""
+
+    def __init__(self, longest: float = _LONGEST) -> None:
+        self._longest = longest
+        self._changing = threading.Lock()
+        self._answering = 0
+        self._quiet = threading.Event()
+        self._threads = threading.local()
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Let background work wait until the block is left; not for blocks that wait for such work themselves."""
+        self._count(1)
+        try:
+            yield
+        finally:
+            self._count(-1)
+
+    def considerate(self, pieces: Iterable[T]) -> Iterator[T]:
+        """Yield pieces of background work one by one, each once nobody is being answered or it has waited enough."""
+        for piece in pieces:
+            if self._answering:
+                self._give_way()
+            yield piece
+
+    def _count(self, change: int) -> None:
+        with self._changing:
+            self._answering += change
+            if self._answering:
+                self._quiet.clear()
+            else:
+                self._quiet.set()
+
+    def _give_way(self) -> None:
+        began = monotonic()
+        if began < getattr(self._threads, "undisturbed_until", 0.0):
+            return
+        self._quiet.wait(self._longest)
+        now = monotonic()
+        self._threads.undisturbed_until = now + (now - began) * _SHARE
+
+
+_courtesy = Courtesy()  # one for the process, as is the lock that its threads share
+answering, considerate = _courtesy.answering, _courtesy.considerate

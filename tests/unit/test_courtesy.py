@@ -1,0 +1,121 @@
+"""Background work gives way to whoever is being answered, and is never held up for good."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from shared.clock import SystemClock
+from shared.courtesy import Courtesy, considerate
+from shared.decisions import decided
+from shared.knowledge.insight import Insight, Parameters
+
+LONG = 20.0  # seconds: longer than any test waits for what does happen
+
+
+class Work(threading.Thread):
+    """Background work of a few pieces, which tells of each."""
+
+    def __init__(self, pieces: Any) -> None:
+        super().__init__(daemon=True)
+        self.pieces, self.begun, self.done = pieces, threading.Event(), 0
+
+    def run(self) -> None:
+        self.begun.set()
+        for _ in self.pieces:
+            self.done += 1
+
+
+def test_no_piece_is_begun_while_somebody_is_answered() -> None:
+    courtesy = Courtesy(longest=LONG)
+    work = Work(courtesy.considerate(range(3)))
+    with courtesy.answering():
+        work.start()
+        work.begun.wait(LONG)
+        work.join(0.05)
+        assert work.done == 0
+    work.join(LONG)
+    assert work.done == 3
+
+
+def test_of_two_who_are_answered_the_last_one_lets_work_go_on() -> None:
+    courtesy = Courtesy(longest=LONG)
+    work = Work(courtesy.considerate(range(3)))
+    with courtesy.answering():
+        with courtesy.answering():
+            work.start()
+            work.begun.wait(LONG)
+        work.join(0.05)
+        assert work.done == 0
+    work.join(LONG)
+    assert work.done == 3
+
+
+def test_endless_answering_does_not_hold_work_up_for_good() -> None:
+    courtesy = Courtesy(longest=0.001)
+    work = Work(courtesy.considerate(range(100)))
+    with courtesy.answering():
+        work.start()
+        work.join(LONG)
+        assert work.done == 100
+
+
+def test_an_answer_that_fails_lets_work_go_on() -> None:
+    courtesy = Courtesy(longest=LONG)
+    with pytest.raises(RuntimeError), courtesy.answering():
+        raise RuntimeError
+    work = Work(courtesy.considerate(range(3)))
+    work.start()
+    work.join(LONG)
+    assert work.done == 3
+
+
+def test_pieces_come_in_order_and_none_is_lost() -> None:
+    assert list(Courtesy().considerate(iter("abc"))) == ["a", "b", "c"]
+
+
+class Watched:
+    """A graph that says how far background work came while it was asked."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+
+    def insight(self, shop: str, user_id: str, at: int | None) -> Insight:
+        self.work.start()
+        self.work.begun.wait(LONG)
+        self.work.join(0.02)
+        self.seen = self.work.done
+        return Insight(
+            shop=shop,
+            user_id=user_id,
+            at=at or 0,
+            known=False,
+            traits={},
+            locale=None,
+            consent=None,
+            bought=(),
+            interests=(),
+            reactions=(),
+            candidates=(),
+            parameters=Parameters(),
+            refreshed_at=0,
+        )
+
+
+class NoDocuments:
+    """Documents without any."""
+
+    def get(self, *_: str) -> None:
+        return None
+
+
+def test_the_process_gives_way_while_it_decides_what_to_offer() -> None:
+    work = Work(considerate(range(3)))
+    graph: Any = Watched(work)
+    documents: Any = NoDocuments()
+    insight, offered = decided("shop", "ann", graph, documents, now=SystemClock().now())
+    assert (graph.seen, insight.user_id, offered.user_id) == (0, "ann", "ann")
+    work.join(LONG)
+    assert work.done == 3
