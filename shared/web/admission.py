@@ -1,10 +1,12 @@
 """Who is worked for at once, who waits, who is refused: decided before any work, writes before reads before admin.
 
 A bounded number of requests is in work and a bounded, short number waits; more would only make all of them late. Who
-has waited long makes way for who comes (CoDel's idea: a queue may take up a burst, and must not stand); a write does
-not, for it will be worked for next, and who comes is told at once. What could hold
-a thread for long (admin, a body that is still coming in) has half of the places in work at most. Who waits for a
-reply is not in work. Fewer that compute at once are answered sooner, and the loop that refuses others gets its turn.
+has waited long makes way for who comes (CoDel's idea: a queue may take up a burst, and must not stand). Not who has
+waited too long for a refusal to be of use: one such at a time goes before all others, so that none waits for good. And
+no write, for it will be worked for next: who comes is told at once.
+What could hold a thread for long (admin, a body that is still coming in) has half of the places in work at most. Who
+waits for a reply is not in work. Fewer that compute at once are answered sooner, and the loop that refuses others gets
+its turn.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import chain
 from typing import Generic, TypeVar
 
 from shared.clock import monotonic
@@ -35,7 +38,8 @@ class Priority(IntEnum):
 
 HEALTH_THREADS = 2  # besides all others: whoever asks whether the process lives waits for nobody's work
 _HEALTH_WAITING = 64
-PATIENCE_SECONDS = 0.025  # who has waited so long makes way: a refusal is worth something while it comes at once
+PATIENCE_SECONDS = 0.015  # who has waited so long makes way
+COMMITTED_SECONDS = 0.035  # who has waited so long stays: a refusal is worth something while it comes at once
 
 _HEALTH = frozenset({"/livez", "/readyz", "/metrics"})
 _ADMIN = re.compile(r"/v1/(?:keys|deadletters|graph/(?:verify|rebuild|repair)|users/[^/]*/export)(?:/|$)")
@@ -88,6 +92,7 @@ class Admission(Generic[T]):
     def __init__(self, bounds: Bounds, now: Callable[[], float] = monotonic) -> None:
         self._bounds, self._now = bounds, now
         self._working = self._narrow = self._health = 0
+        self._overdue: Ticket | None = None  # of who went before others for having waited too long, while in work
         self._waiting: Mapping[Priority, deque[tuple[T, Ticket]]] = {one: deque() for one in Priority}
         self._lock = threading.Lock()
 
@@ -108,18 +113,22 @@ class Admission(Generic[T]):
     def next(self) -> T | None:
         """Return whom to work for now, or none: nobody waits, or all places are taken."""
         with self._lock:
-            for queue in self._waiting.values():
-                for index, (item, ticket) in enumerate(queue):
-                    if self._may_begin(ticket):
-                        del queue[index]
-                        self._count(ticket, 1)
-                        return item
+            for queue, one in chain(self._overdue_first(), self._in_order()):
+                item, ticket = one
+                if self._may_begin(ticket):
+                    queue.remove(one)
+                    self._count(ticket, 1)
+                    if self._overdue is None and self._stays(ticket):
+                        self._overdue = ticket
+                    return item
         return None
 
     def done(self, ticket: Ticket) -> None:
         """Note that a request has been answered."""
         with self._lock:
             self._count(ticket, -1)
+            if self._overdue is ticket:
+                self._overdue = None
 
     def resumed(self, ticket: Ticket) -> None:
         """Note that a request that had given its place up is worked on again, whoever has it now."""
@@ -134,9 +143,27 @@ class Admission(Generic[T]):
         late = self._now() - PATIENCE_SECONDS
         for priority in (Priority.ADMIN, Priority.READ):
             queue = self._waiting[priority]
-            if Priority.HEALTH < by <= priority and queue and queue[0][1].since <= late:
-                return queue.popleft()[0]
+            for one in queue if Priority.HEALTH < by <= priority else ():
+                if one[1].since <= late and not self._stays(one[1]):
+                    queue.remove(one)
+                    return one[0]
         return None
+
+    def _stays(self, ticket: Ticket) -> bool:
+        """Say whether one has waited too long to be refused."""
+        return ticket.priority > Priority.WRITE and self._now() - ticket.since >= COMMITTED_SECONDS
+
+    def _overdue_first(self) -> Iterator[tuple[deque[tuple[T, Ticket]], tuple[T, Ticket]]]:
+        """Yield who stays, unless such a one is in work: writes would keep all of them waiting for good."""
+        for queue, one in self._in_order():
+            if self._overdue is None and self._stays(one[1]):
+                yield queue, one
+
+    def _in_order(self) -> Iterator[tuple[deque[tuple[T, Ticket]], tuple[T, Ticket]]]:
+        """Yield who waits, by priority, each in the order in which they came."""
+        for queue in self._waiting.values():
+            for one in queue:
+                yield queue, one
 
     def _known(self, ticket: Ticket) -> int:
         """Return how many wait already, of those who stand in one another's way."""

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from shared.web.admission import PATIENCE_SECONDS, Admission, Bounds, Priority, Ticket, priority_of
+from shared.web.admission import COMMITTED_SECONDS, PATIENCE_SECONDS, Admission, Bounds, Priority, Ticket, priority_of
 from shared.web.arriving import Arriving
 
 
@@ -89,6 +89,31 @@ def test_who_has_waited_long_makes_way_for_who_comes_but_never_for_who_goes_afte
 
 def test_who_has_not_waited_long_keeps_the_place():
     assert "r2" == standing(now=PATIENCE_SECONDS - 0.001).offer("r2", READ)
+
+
+def test_who_has_waited_too_long_for_a_refusal_to_be_of_use_is_not_refused_any_more():
+    assert "r2" == standing(now=COMMITTED_SECONDS).offer("r2", READ)
+
+
+def test_behind_who_stays_the_next_who_has_waited_long_makes_way():
+    admission = Admission(Bounds(1, 4), now=lambda: COMMITTED_SECONDS)
+    assert admission.offer("working", READ) is None
+    assert "working" == admission.next()
+    for name, since in [("stays", 0.0), ("makes way", COMMITTED_SECONDS - PATIENCE_SECONDS)]:
+        assert admission.offer(name, Ticket(Priority.READ, since=since)) is None
+    assert "makes way" == admission.offer("comes", Ticket(Priority.READ, since=COMMITTED_SECONDS))
+
+
+def test_of_those_who_stay_one_at_a_time_goes_before_writes():
+    admission = Admission(Bounds(2, 8), now=lambda: COMMITTED_SECONDS)
+    late = [Ticket(Priority.READ, since=0.0) for _ in range(2)]
+    for name, ticket in [("r1", late[0]), ("r2", late[1]), ("w1", WRITE), ("w2", WRITE)]:
+        assert admission.offer(name, ticket) is None
+    assert ["r1", "w1", None] == [admission.next() for _ in range(3)]
+    admission.done(WRITE)
+    assert "w2" == admission.next()
+    admission.done(late[0])
+    assert "r2" == admission.next()
 
 
 def test_health_is_worked_for_though_everybody_else_waits():
