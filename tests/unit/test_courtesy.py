@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import shared.courtesy
+from shared.bus.dispatch import batches
+from shared.bus.port import Message, Position, Record
+from shared.bus.sqlite import SqliteBus
 from shared.clock import SystemClock
-from shared.courtesy import Courtesy, considerate
+from shared.contracts.events import Kind
+from shared.contracts.topics import USERS
+from shared.courtesy import Courtesy, answering, considerate
 from shared.decisions import decided
+from shared.history.port import Entry
+from shared.history.sqlite import SqliteHistory
 from shared.knowledge.insight import Insight, Parameters
+from shared.knowledge.rows import Link, digest
 
-LONG = 20.0  # seconds: longer than any test waits for what does happen
+LONG = 60.0  # seconds: longer than any test waits for what does happen, be the disk ever so busy
 
 
 class Work(threading.Thread):
@@ -74,6 +86,38 @@ def test_an_answer_that_fails_lets_work_go_on() -> None:
 
 def test_pieces_come_in_order_and_none_is_lost() -> None:
     assert list(Courtesy().considerate(iter("abc"))) == ["a", "b", "c"]
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared.courtesy._courtesy, "_longest", LONG)
+
+
+def held_up(task: Callable[[], Any]) -> bool:
+    """Say whether a task, done within moments when nobody is answered, waits while somebody is."""
+    working = threading.Thread(target=task, daemon=True)
+    with answering():
+        working.start()
+        working.join(0.1)
+        waits = working.is_alive()
+    working.join(LONG)
+    assert not working.is_alive()
+    return waits
+
+
+@pytest.mark.usefixtures("patient")
+def test_the_ledger_the_bus_and_proofs_give_way(tmp_path: Path) -> None:
+    with closing(SqliteHistory(tmp_path / "history.db")) as history, closing(SqliteBus(tmp_path / "bus.db")) as bus:
+        place = Position("log", USERS, 0, 0)
+        entry = Entry("shop", Kind.USER, "1", "digest", place, "ann", None, 0, "user", b"{}")
+        assert held_up(lambda: history.record([entry], [place]))
+        assert history.watermarks() == [place]
+        record = Record(place, Message(USERS, b"ann", b"{}"), 0)
+        heard: list[Any] = []
+        assert held_up(lambda: batches(heard.extend, bus=bus, group="test")([record]))
+        assert [record] == [one.record for one in heard]
+        assert held_up(lambda: digest([(("about", "shop", "a", "b"), Link())]))
+        assert not held_up(bus.close)
 
 
 class Watched:
