@@ -63,7 +63,7 @@ class Worker(Hearing):
         if not self.alive and self._accepting:
             self._let_all_in()
         super().set_accept_enabled(enabled)
-        if not self.alive:
+        if not self.alive and not enabled:  # told to end before it began, a worker opens its door all the same
             for door in self.sockets:
                 door.close()
 

@@ -1,15 +1,19 @@
 """Processes that share a port: they are ready together, and hear late clients no further."""
 
 import os
+import selectors
 import socket
 import time
 
 import pytest
+from gunicorn.config import Config
+from gunicorn.sock import TCPSocket
 
 from shared.config import Settings
 from shared.web.alone import options, workers
 from shared.web.receiving import Deadlines
 from shared.web.roster import Roster
+from shared.web.worker import Worker
 
 SHARED = {
     "bus_url": "kafka://k:1",
@@ -72,3 +76,14 @@ def test_a_container_is_served_from_memory_within_bounds_and_ends_in_time():
     assert told["limit_request_fields"] <= 100
     assert told["control_socket_disable"]
     assert not {"max_requests", "preload_app", "accesslog"} & told.keys()
+
+
+def test_a_worker_told_to_end_before_it_began_lets_in_who_stands_at_the_door_and_closes_it():
+    sock = TCPSocket(("127.0.0.1", 0), Config(), None)
+    worker = object.__new__(Worker)
+    worker.sockets, worker.poller, worker.alive = [sock], selectors.DefaultSelector(), False
+    worker._accepting, worker.nr_conns, let_in = False, 0, []
+    worker._let_in = let_in.append
+    worker.set_accept_enabled(True)
+    worker.set_accept_enabled(False)
+    assert ([sock], None, {}) == (let_in, sock.sock, dict(worker.poller.get_map()))
