@@ -138,9 +138,14 @@ def _composed(
     request: BoardRequested, shop: str, correlation_id: str, ports: BoardPorts
 ) -> tuple[BoardGenerated, Insight, Recommendation]:
     layout = _layout(request)
-    now, limit = ports.clock.now(), _CANDIDATES
     insight, recommendation = decided(
-        shop, request.user_id, ports.knowledge, ports.documents, now=now, at=request.at, limit=limit
+        shop,
+        request.user_id,
+        ports.knowledge,
+        ports.documents,
+        now=ports.clock.now(),
+        at=request.at,
+        limit=_CANDIDATES,
     )
     commission = Commission(
         board_id=request.request_id,

@@ -113,10 +113,10 @@ class Admission(Generic[T]):
     def next(self) -> T | None:
         """Return whom to work for now, or none: nobody waits, or all places are taken."""
         with self._lock:
-            for queue, one in chain(self._overdue_first(), self._in_order()):
+            for one in chain(self._overdue_first(), self._in_order()):
                 item, ticket = one
                 if self._may_begin(ticket):
-                    queue.remove(one)
+                    self._waiting[ticket.priority].remove(one)
                     self._count(ticket, 1)
                     if self._overdue is None and self._stays(ticket):
                         self._overdue = ticket
@@ -153,17 +153,14 @@ class Admission(Generic[T]):
         """Say whether one has waited too long to be refused."""
         return ticket.priority > Priority.WRITE and self._now() - ticket.since >= COMMITTED_SECONDS
 
-    def _overdue_first(self) -> Iterator[tuple[deque[tuple[T, Ticket]], tuple[T, Ticket]]]:
+    def _overdue_first(self) -> Iterator[tuple[T, Ticket]]:
         """Yield who stays, unless such a one is in work: writes would keep all of them waiting for good."""
-        for queue, one in self._in_order():
-            if self._overdue is None and self._stays(one[1]):
-                yield queue, one
+        if self._overdue is None:
+            yield from (one for one in self._in_order() if self._stays(one[1]))
 
-    def _in_order(self) -> Iterator[tuple[deque[tuple[T, Ticket]], tuple[T, Ticket]]]:
+    def _in_order(self) -> Iterator[tuple[T, Ticket]]:
         """Yield who waits, by priority, each in the order in which they came."""
-        for queue in self._waiting.values():
-            for one in queue:
-                yield queue, one
+        return chain.from_iterable(self._waiting.values())
 
     def _known(self, ticket: Ticket) -> int:
         """Return how many wait already, of those who stand in one another's way."""

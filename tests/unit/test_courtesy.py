@@ -39,17 +39,25 @@ class Work(threading.Thread):
         for _ in self.pieces:
             self.done += 1
 
+    def begin(self) -> int:
+        """Begin; return how many pieces were done within a moment."""
+        self.start()
+        self.begun.wait(LONG)
+        self.join(0.05)
+        return self.done
+
+    def end(self) -> int:
+        """Wait for the end; return how many pieces were done."""
+        self.join(LONG)
+        return self.done
+
 
 def test_no_piece_is_begun_while_somebody_is_answered() -> None:
     courtesy = Courtesy(longest=LONG)
     work = Work(courtesy.considerate(range(3)))
     with courtesy.answering():
-        work.start()
-        work.begun.wait(LONG)
-        work.join(0.05)
-        assert work.done == 0
-    work.join(LONG)
-    assert work.done == 3
+        assert work.begin() == 0
+    assert work.end() == 3
 
 
 def test_of_two_who_are_answered_the_last_one_lets_work_go_on() -> None:
@@ -61,8 +69,7 @@ def test_of_two_who_are_answered_the_last_one_lets_work_go_on() -> None:
             work.begun.wait(LONG)
         work.join(0.05)
         assert work.done == 0
-    work.join(LONG)
-    assert work.done == 3
+    assert work.end() == 3
 
 
 def test_endless_answering_does_not_hold_work_up_for_good() -> None:
@@ -70,8 +77,7 @@ def test_endless_answering_does_not_hold_work_up_for_good() -> None:
     work = Work(courtesy.considerate(range(100)))
     with courtesy.answering():
         work.start()
-        work.join(LONG)
-        assert work.done == 100
+        assert work.end() == 100
 
 
 def test_an_answer_that_fails_lets_work_go_on() -> None:
@@ -80,8 +86,7 @@ def test_an_answer_that_fails_lets_work_go_on() -> None:
         raise RuntimeError
     work = Work(courtesy.considerate(range(3)))
     work.start()
-    work.join(LONG)
-    assert work.done == 3
+    assert work.end() == 3
 
 
 def test_pieces_come_in_order_and_none_is_lost() -> None:
@@ -127,10 +132,7 @@ class Watched:
         self.work = work
 
     def insight(self, shop: str, user_id: str, at: int | None) -> Insight:
-        self.work.start()
-        self.work.begun.wait(LONG)
-        self.work.join(0.02)
-        self.seen = self.work.done
+        self.seen = self.work.begin()
         return Insight(
             shop=shop,
             user_id=user_id,
@@ -161,5 +163,4 @@ def test_the_process_gives_way_while_it_decides_what_to_offer() -> None:
     documents: Any = NoDocuments()
     insight, offered = decided("shop", "ann", graph, documents, now=SystemClock().now())
     assert (graph.seen, insight.user_id, offered.user_id) == (0, "ann", "ann")
-    work.join(LONG)
-    assert work.done == 3
+    assert work.end() == 3
