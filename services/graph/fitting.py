@@ -16,6 +16,7 @@ import numpy as np
 
 from services.graph.signals import DAY, present, until
 from services.graph.trial import Trial
+from shared.courtesy import considerate
 from shared.knowledge.insight import Parameters
 from shared.knowledge.port import PurchaseMatrix
 
@@ -117,7 +118,7 @@ def search(start: Parameters, grid: Grid, judge: Callable[[Parameters], np.ndarr
     """
     best, scores = start, judge(start)
     for name, values in grid:
-        for value in values:
+        for value in considerate(values):
             if value == getattr(best, name) or time.monotonic() > deadline:
                 continue
             changed: dict[str, Any] = {name: value}

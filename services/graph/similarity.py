@@ -10,8 +10,10 @@ from services.graph.matching import match_tags
 from services.graph.ports import Changed
 from services.graph.standings import Standings
 from shared.clock import Clock
+from shared.courtesy import stand_back
 from shared.errors import TransientError
 from shared.knowledge.hindsight import Hindsight
+from shared.knowledge.memory import give_back
 from shared.knowledge.port import KnowledgeWriter
 from shared.logs import logger
 from shared.metrics import REFRESH
@@ -107,6 +109,7 @@ class Refresher:
         renewed = deriving.whole(self._knowledge, shop)
         self._knowledge.refresh(shop, renewed.derived)
         self._standings.keep(shop, renewed.standing())
+        give_back()
         return renewed.fitted
 
     def _match(self, shop: str) -> None:
@@ -130,6 +133,7 @@ class Refresher:
         return deriving.in_hindsight(self._knowledge, shop, at)
 
     def _run(self) -> None:
+        stand_back()
         while (shop := self._next()) is not None:
             self._rest(max(self._pause, _PAUSES * self._try(shop)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.background import Background
 from shared.clock import monotonic
+from shared.courtesy import stand_back
 from shared.history.port import Analytics
 from shared.logs import logger
 
@@ -29,6 +30,7 @@ class Tidier:
         self._background.stop()
 
     def _run(self) -> None:
+        stand_back()
         while not self._background.stopping.is_set():
             started = monotonic()
             more = self._try()

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Annotated, ClassVar
 
 from babel.numbers import get_currency_precision, list_currencies
@@ -116,7 +116,10 @@ def minor_units(amount: Decimal, currency: str) -> int:
 
 def from_minor_units(amount: int, currency: str) -> Decimal:
     """Return the decimal amount of so many minor units."""
-    return Decimal(amount).scaleb(-get_currency_precision(currency))
+    return Decimal(amount).scaleb(-_precision(currency))
+
+
+_precision = cache(get_currency_precision)  # there are not many, and a reader asks for each thing bought
 
 
 def thousandths(quantity: Decimal) -> int:

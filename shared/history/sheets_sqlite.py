@@ -56,6 +56,7 @@ INSERT OR IGNORE INTO sheets (shop, subject, day, touched) SELECT DISTINCT shop,
 INSERT OR IGNORE INTO sheets (shop, subject, day, touched) SELECT DISTINCT shop, 'said', day, 0 FROM expressions;
 """
 
+_NAMED = ("shop", "kind", "name")
 _NAME = """
 INSERT INTO names (shop, kind, number, name)
 SELECT :shop, :kind, coalesce(max(number), 0) + 1, :name FROM names WHERE shop = :shop AND kind = :kind
@@ -125,10 +126,10 @@ def touch(db: sqlite3.Connection, rows: Iterable[Row], now: int) -> None:
             names.add((row.shop, "product", row.product_id))
         if isinstance(row, Refund):
             refunded.add((row.shop, row.purchase_id))
-    db.executemany(_NAME, [{"shop": shop, "kind": kind, "name": name} for shop, kind, name in sorted(names)])
+    db.executemany(_NAME, (dict(zip(_NAMED, name, strict=True)) for name in considerate(sorted(names))))
     for shop, purchase in refunded:
         days.update(db.execute(_DAYS_OF_PURCHASES, {"shop": shop, "purchase": purchase, "now": now}))
-    db.executemany(_TOUCH, sorted(days))
+    db.executemany(_TOUCH, considerate(sorted(days)))
 
 
 def touch_user(db: sqlite3.Connection, whose: dict[str, Any]) -> None:
@@ -150,7 +151,8 @@ def pack_stale(db: sqlite3.Connection, until: int, most: int) -> int:
     """Pack so many stale days that nothing has touched since a moment (ms); return how many were."""
     stale = db.execute(_STALE, (until, most)).fetchall()
     for shop, subject, day in considerate(stale):
-        db.execute(_PACK, (packed(fresh(db, shop, subject, *span_of(day))), shop, subject, day))
+        sheet = sheet_of(considerate(_rows(db, shop, subject, *span_of(day))))
+        db.execute(_PACK, (packed(sheet), shop, subject, day))
     return len(stale)
 
 
@@ -168,10 +170,14 @@ def sheets(db: sqlite3.Connection, query: TrendQuery) -> Iterator[tuple[str, She
 
 def fresh(db: sqlite3.Connection, shop: str, subject: Subject, since: int, until: int) -> Sheet:
     """Return what happened in a span, from its rows."""
+    return sheet_of(_rows(db, shop, subject, since, until))
+
+
+def _rows(db: sqlite3.Connection, shop: str, subject: Subject, since: int, until: int) -> Iterable[Any]:
     asked = {"shop": shop, "since": since, "until": until}
     if subject == "said":
-        return sheet_of(db.execute(_SAID, asked))
-    return sheet_of(chain(db.execute(_LINES, asked), map(_taken_back, db.execute(_BACK, asked))))
+        return db.execute(_SAID, asked)
+    return chain(db.execute(_LINES, asked), map(_taken_back, db.execute(_BACK, asked)))
 
 
 def span_of(day: str) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from shared.knowledge.port import Amendment, Communities, Derived
 from shared.knowledge.rows import uid
 from shared.knowledge.tables import COMMUNITY, DERIVED, STRING, DerivedTable
 
-_CHUNK = 5_000  # edges in one transaction: some tens of milliseconds, so that events go on in between
+_CHUNK = 1_500  # edges in one transaction: some ten milliseconds, so that events and answers go on in between
 _UNDRAWN = (0, 0.0, 1.0)  # recent buyers, newcomers, loyalty of a product of which nothing was said
 _PAUSE = 0.005  # seconds between two: whoever waits for the write lock gets it then
 

@@ -27,6 +27,7 @@ _ATTEMPTS = 2
 _LOCKED = "Could not set lock"
 # Bringing the log into the file holds everyone up (seconds, measured while neighbours are refreshed): do it seldom.
 _CHECKPOINT_BYTES = 64 << 20
+_LEAVING = 30.0  # seconds that those who are reading have to leave
 
 
 class DamagedError(TastegraphError):
@@ -129,17 +130,30 @@ class Generation:
                 self._users -= 1
                 self._changed.notify_all()
 
-    def retire(self, timeout: float = 30.0) -> None:
-        """Let no new reader in, wait for those that are reading, and close."""
+    def retire(self) -> None:
+        """Let no new reader in, wait for those that are reading, close, and seal the files."""
+        self._close()
+        if self.directory.is_dir():
+            (self.directory / _SEAL).write_text(fingerprint(self.directory))
+
+    def _close(self) -> None:
         with self._changed:
             self._retired = True
-            self._changed.wait_for(lambda: self._users == 0, timeout)
+            self._changed.wait_for(lambda: self._users == 0, _LEAVING)
         while not self._idle.empty():
             self._idle.get().close()
         self.writer.close()
         self._database.close()
-        if self.directory.is_dir():
-            (self.directory / _SEAL).write_text(fingerprint(self.directory))
+
+    def discard(self) -> None:
+        """Retire a generation that is not opened again, and remove its files.
+
+        Its log is not brought into its file first: that takes up to 0.2 s, in which the engine holds Python's lock.
+        """
+        with contextlib.suppress(UnavailableError):  # of a worn one; it closes all the same
+            execute(self.writer, "CALL force_checkpoint_on_close = false")
+        self._close()
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _take(self) -> Any:
         try:

@@ -92,6 +92,8 @@ class Via(StrEnum):
     INTEREST = "interest"  # user is interested in what this is about
     POPULAR = "popular"  # many bought this lately
 
+    __hash__ = str.__hash__  # an enum's own is Python code, and paths are looked up by thousands
+
 
 class Path(Struct, frozen=True):
     """One path to a candidate. `source` names the step in between (a product, an interest), if there is one.

@@ -134,8 +134,7 @@ class LadybugKnowledge(Reading, Writing):
             generation.retire()
             return Generation.open(generation.directory, self.engine.memory_mb)
         except BaseException:
-            generation.retire()
-            shutil.rmtree(generation.directory, ignore_errors=True)
+            generation.discard()
             raise
 
 

@@ -36,13 +36,13 @@ class Horizon:
 
 def product_of(record: Record) -> Product:
     """Return the product that a record with `id`, `facts` and `popular` tells; it may say `newcomers` and `loyalty`."""
-    draw = (record["popular"] or 0, record.get("newcomers") or 0.0, record.get("loyalty", 1.0))
-    return _product(record["id"], record["facts"] or "", draw)
+    newcomers, loyalty = record.get("newcomers"), record.get("loyalty", 1.0)
+    return _product(record["id"], record["facts"], record["popular"], newcomers, loyalty)
 
 
 @lru_cache(maxsize=1 << 14)
-def _product(id: str, text: str, draw: tuple[int, float, float]) -> Product:
-    facts = read_facts(text)
+def _product(id: str, text: str | None, popular: int | None, newcomers: float | None, loyalty: float) -> Product:
+    facts = read_facts(text or "")
     amount, currency = facts.value("price") or (None, None)
     price = Decimal(str(amount or 0)) or None  # a shop that keeps no prices says that everything costs nothing
     return Product(
@@ -56,9 +56,9 @@ def _product(id: str, text: str, draw: tuple[int, float, float]) -> Product:
         url=facts.value("url"),
         image_url=facts.value("image_url"),
         available=facts.value("availability") not in _UNAVAILABLE,
-        popularity=draw[0],
-        newcomers=draw[1],
-        loyalty=draw[2],
+        popularity=popular or 0,
+        newcomers=newcomers or 0.0,
+        loyalty=loyalty,
     )
 
 

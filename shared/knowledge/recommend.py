@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from msgspec import json
@@ -141,20 +141,26 @@ def _again(insight: Insight, unwanted: frozenset[str]) -> Iterable[Offer]:
         if kept > 0 and _offerable(bought.product, unwanted):
             repetition = kept * sum([counted.get(time, 0.0) for time in bought.times])
             parts = _again_parts(bought.product, repetition, insight.parameters)
-            score = round(parts["repetition"] * parts["popularity"] * parts["loyalty"], _DIGITS)
+            score = round(parts[0] * parts[1] * parts[2], _DIGITS)
             yield Offer(bought.product, score, partial(_again_item, bought, insight.at, score, parts))
 
 
-def _again_parts(product: Product, repetition: float, fitted: Parameters) -> dict[str, float]:
-    return {
-        "repetition": round(repetition, _DIGITS),
-        "popularity": round((1.0 + product.popularity) ** fitted.popularity_power, _DIGITS),
-        "loyalty": round(product.loyalty**fitted.loyalty_power, _DIGITS),
-    }
+def _again_parts(product: Product, repetition: float, fitted: Parameters) -> tuple[float, float, float]:
+    return (
+        round(repetition, _DIGITS),
+        _power(1.0 + product.popularity, fitted.popularity_power),
+        _power(product.loyalty, fitted.loyalty_power),
+    )
 
 
-def _again_item(bought: Bought, at: int, score: float, parts: Mapping[str, float]) -> Item:
-    return Item(bought.product, "buy_again", score, parts, reasons.buy_again(bought, at))
+@lru_cache(maxsize=1 << 12)
+def _power(base: float, exponent: float) -> float:
+    return round(float(base**exponent), _DIGITS)
+
+
+def _again_item(bought: Bought, at: int, score: float, parts: Sequence[float]) -> Item:
+    named = dict(zip(("repetition", "popularity", "loyalty"), parts, strict=True))
+    return Item(bought.product, "buy_again", score, named, reasons.buy_again(bought, at))
 
 
 def _new(insight: Insight, unwanted: frozenset[str], teller: reasons.Teller) -> Iterable[Offer]:

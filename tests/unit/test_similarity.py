@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 import time
 from datetime import UTC, datetime
 
@@ -163,6 +166,7 @@ class Graph:
         return {}
 
     def refresh(self, shop: str, derived: Derived) -> None:
+        self.nice = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
         self.given.append((shop, derived))
 
 
@@ -180,6 +184,13 @@ def refreshed(graph: Graph, *shops: str) -> list[str]:
 
 def test_every_touched_shop_is_refreshed() -> None:
     assert ["a", "b"] == refreshed(Graph(), "a", "b", "a")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is of a whole process")
+def test_a_refresh_goes_after_those_who_answer_where_cores_are_few() -> None:
+    graph = Graph()
+    assert ["a"] == refreshed(graph, "a")
+    assert os.getpriority(os.PRIO_PROCESS, 0) < graph.nice
 
 
 @pytest.mark.parametrize("failures", [1, 3])

@@ -1,6 +1,10 @@
 """The history is tidied in the background: until nothing is left, after failures too, and no longer than asked."""
 
+import os
+import sys
 import threading
+
+import pytest
 
 from services.graph.tidying import Tidier
 from shared.errors import UnavailableError
@@ -55,3 +59,18 @@ def test_it_stops_within_a_pause():
 
 def test_what_never_started_stops():
     Tidier(Untidy()).stop()
+
+
+class Niceness(Untidy):
+    """A history that notes with which priority it is asked."""
+
+    def tidy(self):
+        self.nice = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        return super().tidy()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is of a whole process")
+def test_it_goes_after_those_who_answer_where_cores_are_few():
+    history = Niceness(DONE)
+    assert tidied(history, pause=60)
+    assert os.getpriority(os.PRIO_PROCESS, 0) < history.nice

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from services.graph import weights
 from services.graph.weights import Gram, common, rare, strongest
 
 PENALTY = 3.0
@@ -38,7 +39,9 @@ def test_no_other_scores_of_the_kept_weights_tell_more() -> None:
             assert error(matrix, changed) > least
 
 
-def test_where_all_are_kept_the_weights_are_those_of_ease() -> None:
+@pytest.mark.parametrize("columns", [1, 5, 12, 100])
+def test_where_all_are_kept_the_weights_are_those_of_ease(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "_COLUMNS", columns)
     matrix = bought(products=12)
     kept = common(Gram.of(sparse.csr_matrix(matrix), 12), PENALTY, most=11).matrix(12).toarray()
     inverse = np.linalg.inv((matrix.T @ matrix).astype(float) + PENALTY * np.eye(12))
