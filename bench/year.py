@@ -21,12 +21,7 @@ from pathlib import Path
 
 import psutil
 
-from services.embedded.demo import purchases
-from services.embedded.operations import OPERATIONS
-from services.embedded.runtime import favour_readers, open_runtime
-from shared.config import Settings
-from shared.contracts.requests import EmailRequested
-from shared.decisions import decided
+# The program is loaded where it is used: an import's children load this file, and are to hold no more than elsewhere.
 
 SHOP = "bench"
 PAUSE = 0.1  # seconds between two readers' questions
@@ -38,6 +33,9 @@ def main() -> None:
     arguments.add_argument("--all", action="store_true", help="the full year of all households")
     arguments.add_argument("--alone", action="store_true", help="only import, and nobody reads meanwhile")
     given = arguments.parse_args()
+    from services.embedded.runtime import favour_readers, open_runtime
+    from shared.config import Settings
+
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "year.ndjson"
         first = Path(folder) / "first.ndjson"
@@ -59,6 +57,8 @@ def apart(work, *arguments):
 
 
 def write(first, file, households):
+    from services.embedded.demo import purchases
+
     lines = 0
     with first.open("w") as early, file.open("w") as late:
         for purchase in purchases(households):
@@ -75,8 +75,8 @@ def measure(runtime, files, lines):
     users = runtime.engines.knowledge.users(SHOP, limit=100)
     idle = [timed(lambda user=user: decide(runtime, user)) for user in users]
     emails = [timed(lambda user=user: email(runtime, user)) for user in users]
-    rebuild = timed(lambda: list(OPERATIONS["graph.rebuild"](runtime, {})))
-    (verified,) = OPERATIONS["graph.verify"](runtime, {})
+    rebuild = timed(lambda: operate(runtime, "graph.rebuild"))
+    (verified,) = operate(runtime, "graph.verify")
     return figures | {
         "insight_and_recommend_while_importing_ms": while_importing,
         "refresh_s": round(refresh, 2),
@@ -92,7 +92,7 @@ def imported(runtime, files, lines):
     started, cpu = time.perf_counter(), time.process_time()
     with sampled() as all_together:
         for file in files:
-            list(OPERATIONS["import"](runtime, {"shop": SHOP, "kind": "purchases", "file": str(file)}))
+            operate(runtime, "import", shop=SHOP, kind="purchases", file=str(file))
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     return {
         "lines": lines,
@@ -102,6 +102,12 @@ def imported(runtime, files, lines):
         "import_peak_mib": peak_mib(),
         "import_peak_with_children_mib": max(all_together),
     }
+
+
+def operate(runtime, name, **arguments):
+    from services.embedded.operations import OPERATIONS
+
+    return list(OPERATIONS[name](runtime, arguments))
 
 
 @contextmanager
@@ -152,12 +158,15 @@ class Readers:
 
 
 def decide(runtime, user):
+    from shared.decisions import decided
+
     engines = runtime.engines
     decided(SHOP, user, engines.knowledge, engines.history, now=engines.clock.now())
 
 
 def email(runtime, user):
     from services.email.handlers import compose
+    from shared.contracts.requests import EmailRequested
 
     compose(EmailRequested(request_id="bench", user_id=user), SHOP, "bench", runtime.email.ports)
 
