@@ -72,7 +72,7 @@ def consume(name: str, build: Callable[[Engines], S], needs: Needs[S]) -> Work:
 def collect_seldom() -> None:
     """Spare threads the collector's longer passes: each stops all of them.
 
-    What lives as long as the process is never looked at (50 to 90 ms), the youngest objects are looked at 5,000 at a
+    What lives as long as the process is never looked at (50 to 90 ms), the youngest objects are looked at 2,000 at a
     time (of 50,000, most of a batch in work, 30 ms on a busy machine), what was left of four such times together (of
     two hundred, 60 to 90 ms), all the others seldom.
     """

@@ -64,7 +64,7 @@ def open_source(path: Path, kind: str, columns: Mapping[str, str], constants: Ma
         case ".ndjson" | ".jsonl" | ".json":
             return Source(path, None, _estimated(path), lambda start: _lines(path, start))
         case ".csv" | ".parquet" | ".pq":
-            from services.embedded.tables import open_table  # who reads lines need not load what reads tables
+            from services.embedded.tabular import open_table  # who reads lines need not load what reads tables
 
             return open_table(path, kind, columns, constants)
         case other:

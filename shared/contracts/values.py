@@ -108,18 +108,18 @@ Relevance = Annotated[
 CategoryPath = Annotated[tuple[Text, ...], Field(max_length=8)]
 
 
+_precision = cache(get_currency_precision)  # of a few currencies, and each thing bought asks
+
+
 def minor_units(amount: Decimal, currency: str) -> int:
     """Return an amount of money in its currency's minor units (cents, say), rounded half to even."""
-    scale = Decimal(10) ** get_currency_precision(currency)
+    scale = Decimal(10) ** _precision(currency)
     return int((amount * scale).quantize(Decimal(1), ROUND_HALF_EVEN))
 
 
 def from_minor_units(amount: int, currency: str) -> Decimal:
     """Return the decimal amount of so many minor units."""
     return Decimal(amount).scaleb(-_precision(currency))
-
-
-_precision = cache(get_currency_precision)  # there are not many, and a reader asks for each thing bought
 
 
 def thousandths(quantity: Decimal) -> int:

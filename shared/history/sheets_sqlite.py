@@ -56,10 +56,9 @@ INSERT OR IGNORE INTO sheets (shop, subject, day, touched) SELECT DISTINCT shop,
 INSERT OR IGNORE INTO sheets (shop, subject, day, touched) SELECT DISTINCT shop, 'said', day, 0 FROM expressions;
 """
 
-_NAMED = ("shop", "kind", "name")
 _NAME = """
 INSERT INTO names (shop, kind, number, name)
-SELECT :shop, :kind, coalesce(max(number), 0) + 1, :name FROM names WHERE shop = :shop AND kind = :kind
+SELECT ?1, ?2, coalesce(max(number), 0) + 1, ?3 FROM names WHERE shop = ?1 AND kind = ?2
 ON CONFLICT (shop, kind, name) DO NOTHING
 """
 _TOUCH = """
@@ -126,7 +125,7 @@ def touch(db: sqlite3.Connection, rows: Iterable[Row], now: int) -> None:
             names.add((row.shop, "product", row.product_id))
         if isinstance(row, Refund):
             refunded.add((row.shop, row.purchase_id))
-    db.executemany(_NAME, (dict(zip(_NAMED, name, strict=True)) for name in considerate(sorted(names))))
+    db.executemany(_NAME, considerate(sorted(names)))
     for shop, purchase in refunded:
         days.update(db.execute(_DAYS_OF_PURCHASES, {"shop": shop, "purchase": purchase, "now": now}))
     db.executemany(_TOUCH, considerate(sorted(days)))
@@ -150,7 +149,7 @@ def any_stale(db: sqlite3.Connection, until: int) -> bool:
 def pack_stale(db: sqlite3.Connection, until: int, most: int) -> int:
     """Pack so many stale days that nothing has touched since a moment (ms); return how many were."""
     stale = db.execute(_STALE, (until, most)).fetchall()
-    for shop, subject, day in considerate(stale):
+    for shop, subject, day in stale:
         sheet = sheet_of(considerate(_rows(db, shop, subject, *span_of(day))))
         db.execute(_PACK, (packed(sheet), shop, subject, day))
     return len(stale)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +13,6 @@ from shared.knowledge.dialect import Step, step_of
 from shared.knowledge.engine import CutShortError
 
 _ARROW_ROWS = 50_000
-_FEW = 20  # rows for which columns are not worth their while
 USED_UP = "buffer pool is full"  # the engine keeps what it changed in memory, and does not give all of it back
 _INTERRUPTED = "Interrupted"
 _DEFECTS = ("Binder exception", "Parser exception", "Catalog exception")
@@ -43,15 +42,11 @@ def execute(connection: Any, text: str, parameters: Mapping[str, Any] | None = N
     Raises:
         UnavailableError: the engine could not (a full disk, a damaged file, no memory).
     """
-    with _explained():
-        step = step_of(text, parameters or {})
-        statement = _prepared(connection, step)
-        answers = (_all(connection.execute(statement, dict(given)), step) for given in step.parameters)
-        return [row for answer in answers for row in answer]
+    return list(stream(connection, text, parameters))
 
 
 def stream(connection: Any, text: str, parameters: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
-    """Run a statement and yield its rows one by one, so that nobody holds them all.
+    """Run a statement and yield its rows.
 
     Raises:
         UnavailableError: as for `execute`.
@@ -100,18 +95,6 @@ def _prepared(connection: Any, step: Step) -> Any:
     if len(step.parameters) == 1 and not any(isinstance(value, list) for value in first.values()):
         return step.text
     return connection._prepare(step.text, dict(first))  # noqa: SLF001 (`prepare` does the same, and warns)
-
-
-def _all(result: Any, step: Step) -> Sequence[dict[str, Any]]:
-    """Return all rows of an answer: many of them come as columns, in half of the time."""
-    if step.wanted is not None or result.get_num_tuples() < _FEW:
-        return list(_answers(result, step))
-    try:
-        table = result.get_as_arrow(_ARROW_ROWS)
-    finally:
-        result.close()
-    names = table.column_names
-    return [dict(zip(names, row, strict=True)) for row in zip(*(c.to_pylist() for c in table.columns), strict=True)]
 
 
 def _answers(result: Any, step: Step) -> Iterator[dict[str, Any]]:

@@ -145,15 +145,14 @@ class Generation:
         self.writer.close()
         self._database.close()
 
-    def discard(self) -> None:
-        """Retire a generation that is not opened again, and remove its files.
+    def abandon(self) -> None:
+        """As `retire`, for a generation that is not opened again: without a seal, its log not brought into its file.
 
-        Its log is not brought into its file first: that takes up to 0.2 s, in which the engine holds Python's lock.
+        To bring it there takes up to 0.2 s, in which the engine holds Python's lock.
         """
         with contextlib.suppress(UnavailableError):  # of a worn one; it closes all the same
             execute(self.writer, "CALL force_checkpoint_on_close = false")
         self._close()
-        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _take(self) -> Any:
         try:

@@ -134,7 +134,8 @@ class LadybugKnowledge(Reading, Writing):
             generation.retire()
             return Generation.open(generation.directory, self.engine.memory_mb)
         except BaseException:
-            generation.discard()
+            generation.abandon()
+            shutil.rmtree(generation.directory, ignore_errors=True)
             raise
 
 

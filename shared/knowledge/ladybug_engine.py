@@ -48,10 +48,9 @@ class LadybugEngine:
         self, name: str, parameters: Mapping[str, Any] | None = None, *, within: float | None = None
     ) -> list[dict[str, Any]]:
         """Run a statement and return its rows."""
-        writer = getattr(self._in_transaction, "writer", None)
-        if writer is not None:
-            return execute(writer, statements()[name], parameters)
-        with self._reader() as (reader, _), limited(reader, within) if within is not None else contextlib.nullcontext():
+        if within is None or getattr(self._in_transaction, "writer", None) is not None:
+            return list(self.stream(name, parameters))
+        with self._reader() as (reader, _), limited(reader, within):
             return execute(reader, statements()[name], parameters)
 
     def stream(self, name: str, parameters: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
@@ -129,7 +128,8 @@ class LadybugEngine:
         with self.writing:
             self._point_at(generation)
             old, self.current, self.reason = self.current, generation, ""
-            old.discard()
+            old.abandon()
+        shutil.rmtree(old.directory, ignore_errors=True)
 
     def close(self) -> None:
         """Let go of the files."""

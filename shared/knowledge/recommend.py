@@ -141,16 +141,16 @@ def _again(insight: Insight, unwanted: frozenset[str]) -> Iterable[Offer]:
         if kept > 0 and _offerable(bought.product, unwanted):
             repetition = kept * sum([counted.get(time, 0.0) for time in bought.times])
             parts = _again_parts(bought.product, repetition, insight.parameters)
-            score = round(parts[0] * parts[1] * parts[2], _DIGITS)
+            score = round(parts["repetition"] * parts["popularity"] * parts["loyalty"], _DIGITS)
             yield Offer(bought.product, score, partial(_again_item, bought, insight.at, score, parts))
 
 
-def _again_parts(product: Product, repetition: float, fitted: Parameters) -> tuple[float, float, float]:
-    return (
-        round(repetition, _DIGITS),
-        _power(1.0 + product.popularity, fitted.popularity_power),
-        _power(product.loyalty, fitted.loyalty_power),
-    )
+def _again_parts(product: Product, repetition: float, fitted: Parameters) -> dict[str, float]:
+    return {
+        "repetition": round(repetition, _DIGITS),
+        "popularity": _power(1.0 + product.popularity, fitted.popularity_power),
+        "loyalty": _power(product.loyalty, fitted.loyalty_power),
+    }
 
 
 @lru_cache(maxsize=1 << 12)
@@ -158,9 +158,8 @@ def _power(base: float, exponent: float) -> float:
     return round(float(base**exponent), _DIGITS)
 
 
-def _again_item(bought: Bought, at: int, score: float, parts: Sequence[float]) -> Item:
-    named = dict(zip(("repetition", "popularity", "loyalty"), parts, strict=True))
-    return Item(bought.product, "buy_again", score, named, reasons.buy_again(bought, at))
+def _again_item(bought: Bought, at: int, score: float, parts: Mapping[str, float]) -> Item:
+    return Item(bought.product, "buy_again", score, parts, reasons.buy_again(bought, at))
 
 
 def _new(insight: Insight, unwanted: frozenset[str], teller: reasons.Teller) -> Iterable[Offer]:
