@@ -21,7 +21,7 @@ _LEAST = 2  # buyers below which a product says nothing of others
 _SECOND_HAND = 0.5  # what a rare product says of a common one counts so much: other purchases mostly say it as well
 _SHRINK = 10.0  # evidence below this many shared buyers is discounted (Koren's shrinkage)
 _CHUNK = 1_000
-_COLUMNS = 100  # of an inverse that are solved for at once, 20 ms
+_SMALL = 128  # rows of a triangle that SciPy inverts in a fraction of a millisecond
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +90,26 @@ def common(gram: Gram, penalty: float, most: int = PER_ITEM) -> Weights:
 
 
 def _inverse(regular: np.ndarray) -> np.ndarray:
-    """Return the inverse of a positive definite matrix, some columns at a time, so that answers come in between.
+    """Return the inverse of a positive definite matrix, from that of its Cholesky factor.
 
-    SciPy's solvers hold Python's lock until they are done: 0.5 s for all of 4,000 products at once. NumPy's do not.
+    SciPy's solvers hold Python's lock until they are done: 0.5 s for 4,000 products. What NumPy does here does not.
     """
-    count, dtype = len(regular), regular.dtype
-    factor = np.linalg.cholesky(regular).T
-    inverse = np.empty((count, count), dtype, order="F")
-    for start in considerate(range(0, count, _COLUMNS)):
-        unit = np.eye(count, min(_COLUMNS, count - start), -start, dtype, order="F")
-        inverse[:, start : start + _COLUMNS] = linalg.cho_solve((factor, False), unit, check_finite=False)
+    half = _inverse_of_lower(np.linalg.cholesky(regular))
+    inverse: np.ndarray = half.T @ half
+    return inverse
+
+
+def _inverse_of_lower(lower: np.ndarray) -> np.ndarray:
+    """Return the inverse of a lower triangular matrix, put together from those of its two smaller triangles."""
+    count = len(lower)
+    if count <= _SMALL:
+        unit = np.eye(count, dtype=lower.dtype)
+        small: np.ndarray = linalg.solve_triangular(lower, unit, lower=True, check_finite=False)
+        return small
+    middle, inverse = count // 2, np.zeros_like(lower)
+    first, last = _inverse_of_lower(lower[:middle, :middle]), _inverse_of_lower(lower[middle:, middle:])
+    inverse[:middle, :middle], inverse[middle:, middle:] = first, last
+    inverse[middle:, :middle] = -last @ (lower[middle:, :middle] @ first)
     return inverse
 
 

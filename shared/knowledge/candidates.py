@@ -8,8 +8,8 @@ from itertools import islice, zip_longest
 
 from shared.knowledge.engine import Engine
 from shared.knowledge.hindsight import Hindsight
-from shared.knowledge.insight import Bought, Candidate, Interest, Path, Via
-from shared.knowledge.near import BESIDE, Nearness
+from shared.knowledge.insight import Bought, Candidate, Interest, Path, Product, Via
+from shared.knowledge.near import BESIDE, Nearness, Quick
 from shared.knowledge.reading_facts import Record, product_of, relevance
 from shared.knowledge.rows import uid
 
@@ -35,23 +35,29 @@ class Viewpoint:
     owned: Collection[str]
     fade: float  # ms in which a purchase comes to matter e times less
     hindsight: Hindsight | None = None
-    near: Nearness | None = None  # a quicker way than the statements
+    near: Nearness | None = None  # a quicker way to neighbours than the statements
+    quick: Quick | None = None  # and to products
 
 
 def candidates(engine: Engine, view: Viewpoint) -> tuple[Candidate, ...]:
     """Return where paths lead, kinds of paths taking turns, so that none crowds out another."""
     leads = [_beside(engine, view), _taste(engine, view), _interesting(engine, view), _popular(engine, view)]
     chosen = _in_turn(leads)
-    uids = [uid("product", view.shop, product) for product in chosen]
-    rows = engine.run("the_products", {"uids": uids}) if uids else []
+    found = _products(engine, view, chosen)
     if view.hindsight:
-        rows = [view.hindsight.drawn(row) for row in rows]
-    found = {row["id"]: product_of(row) for row in rows}
+        found = {id: view.hindsight.seen(product) for id, product in found.items()}
     return tuple(
         Candidate(found[product], tuple(path for lead in leads for path in lead.get(product, ())))
         for product in chosen
         if product in found
     )
+
+
+def _products(engine: Engine, view: Viewpoint, ids: Sequence[str]) -> Mapping[str, Product]:
+    if view.quick or not ids:
+        return view.quick.products(ids) if view.quick else {}
+    rows = engine.run("the_products", {"uids": [uid("product", view.shop, id) for id in ids]})
+    return {row["id"]: product_of(row) for row in rows}
 
 
 def _in_turn(leads: Sequence[Leads]) -> list[str]:
@@ -157,6 +163,8 @@ def _meant(view: Viewpoint) -> dict[str, list[tuple[Interest, float]]]:
 def _popular(engine: Engine, view: Viewpoint) -> Leads:
     if view.hindsight:
         rows = view.hindsight.popular()
+    elif view.quick:
+        rows = view.quick.popular()
     else:
         rows = engine.run("popular_now", {"uid": uid("shop", view.shop, view.shop)})
     return {row["id"]: [Path(Via.POPULAR, float(row["buyers"]), row["buyers"])] for row in _offered(rows, view.owned)}

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from shared.errors import UnavailableError
-from shared.knowledge.near import Nearness
+from shared.knowledge.near import Quick
 
 Around = dict[tuple[str, str], list[dict[str, Any]]]  # a statement and the uid it began at → its rows
 
@@ -49,8 +49,8 @@ class Engine(Protocol):
             UnavailableError: the engine does not answer.
         """
 
-    def near(self, shop: str, user_id: str) -> Nearness | None:
-        """Return a way to a user's neighbours that is quicker than the statements, if the engine has one."""
+    def near(self, shop: str, user_id: str) -> Quick | None:
+        """Return a way to what is around a user that is quicker than the statements, if the engine has one."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """Open the write transaction, after whoever holds it; an error inside undoes all of it."""

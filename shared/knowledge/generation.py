@@ -158,7 +158,7 @@ class Generation:
         try:
             return self._idle.get_nowait()
         except queue.Empty:
-            return ladybug.Connection(self._database)
+            return ladybug.Connection(self._database, num_threads=1)  # to wake others takes longer than a small read
 
 
 @contextlib.contextmanager

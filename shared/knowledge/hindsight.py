@@ -41,11 +41,6 @@ class Hindsight:
         """The parameters that the shop would have been fitted to."""
         return self.derived.parameters
 
-    def drawn(self, row: Row) -> Row:
-        """Return a product's record with what it drew and kept by then."""
-        buyers, newcomers, loyalty = self._draws.get(row["id"], _UNDRAWN)
-        return {**row, "popular": buyers, "newcomers": newcomers, "loyalty": loyalty}
-
     def seen(self, product: Product) -> Product:
         """Return a product with what it drew and kept by then."""
         buyers, newcomers, loyalty = self._draws.get(product.product_id, _UNDRAWN)

@@ -26,7 +26,10 @@ MATCH (v)-[e:PURCHASED]->(p:Product)
 WHERE e.refunded < e.quantity
 RETURN offset(id(p)) AS place, s.score AS score;
 
--- kept_places: What a user bought and kept, by the nodes' places.
-MATCH (u:User {uid: $uid})-[o:PURCHASED]->(p:Product)
-WHERE o.refunded < o.quantity
-RETURN offset(id(p)) AS place;
+-- bought_places: What a user bought, by the nodes' places.
+MATCH (u:User {uid: $uid})-[e:PURCHASED]->(p:Product)
+RETURN offset(id(p)) AS place, e.times AS times, e.quantity AS quantity, e.spend AS spend, e.refunded AS refunded, e.currency AS currency;
+
+-- bought_products: What the products say that a user bought, and how many bought them lately.
+MATCH (u:User {uid: $uid})-[:PURCHASED]->(p:Product)
+RETURN p.id AS id, p.facts AS facts, p.popular AS popular, p.newcomers AS newcomers, p.loyalty AS loyalty;

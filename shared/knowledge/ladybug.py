@@ -105,6 +105,13 @@ class LadybugKnowledge(Reading, Writing):
                 raise InvalidInputError(f"the snapshot cannot be opened: {error}") from error
             self.engine.switch(generation)
 
+    def mend(self, shop: str, put: Iterable[tuple[RowKey, Row]], delete: Iterable[RowKey]) -> None:
+        """Write and remove exact rows of a shop, in one transaction."""
+        try:
+            super().mend(shop, put, delete)
+        finally:
+            self.engine.forget()
+
     def alone(self, act: Callable[[], T]) -> T:
         """Return what comes of an act: only this process writes, and its own lock keeps the projection waiting."""
         return act()

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from shared.knowledge.ladybug_near import NodeIds, Numbers, arrays, heaviest
+from shared.knowledge.ladybug_kept import NodeIds
+from shared.knowledge.ladybug_near import Numbers, arrays, heaviest
 from shared.knowledge.near import Row
 from shared.knowledge.statements import statements
 

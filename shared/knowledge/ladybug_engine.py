@@ -20,14 +20,11 @@ from shared.knowledge.engine import Around
 from shared.knowledge.execution import USED_UP, execute, limited, stream
 from shared.knowledge.generation import DamagedError, Generation, sync
 from shared.knowledge.ladybug_around import around
-from shared.knowledge.ladybug_near import LadybugNear, NodeIds
+from shared.knowledge.ladybug_kept import MAKE_STALE, Kept
+from shared.knowledge.ladybug_near import LadybugNear
 from shared.knowledge.statements import statements
 
 _CURRENT = "CURRENT"
-
-
-def _ids() -> Mapping[str, NodeIds]:
-    return {kind: NodeIds(kind) for kind in ("user", "product", "interest")}
 
 
 class LadybugEngine:
@@ -42,7 +39,7 @@ class LadybugEngine:
         self._in_transaction = threading.local()
         directory.mkdir(parents=True, exist_ok=True)
         self.current, self.reason = self._open()
-        self._ids = self.current, _ids()
+        self._kept = self.current, Kept()
 
     def run(
         self, name: str, parameters: Mapping[str, Any] | None = None, *, within: float | None = None
@@ -57,6 +54,8 @@ class LadybugEngine:
         """Run a statement and yield its rows."""
         writer = getattr(self._in_transaction, "writer", None)
         if writer is not None:
+            if name in MAKE_STALE:
+                self._in_transaction.ran.append((name, parameters or {}))
             yield from stream(writer, statements()[name], parameters)
             return
         with self._reader() as (reader, _):
@@ -76,22 +75,22 @@ class LadybugEngine:
         """Return the edges around nodes, statement by statement, by the way over bare offsets."""
         until, found = monotonic() + within, {}
         with self._reader() as (reader, generation):
-            ids = self._ids_of(generation)
+            ids = self._kept_of(generation).ids
             for name, uid in product(names, uids):
                 with limited(reader, until - monotonic()):
                     found[name, uid] = around(reader, ids, name, uid, limit)
         return found
 
     @contextlib.contextmanager
-    def lend(self) -> Iterator[tuple[Any, NodeIds]]:
-        """Lend a connection to the current generation for reading, with the ids of its products."""
+    def lend(self) -> Iterator[tuple[Any, Kept]]:
+        """Lend a connection to the current generation for reading, with what is kept of it."""
         with self._reader() as (reader, generation):
-            yield reader, self._ids_of(generation)["product"]
+            yield reader, self._kept_of(generation)
 
-    def _ids_of(self, generation: Generation) -> Mapping[str, NodeIds]:
-        if self._ids[0] is not generation:
-            self._ids = generation, _ids()
-        return self._ids[1]
+    def _kept_of(self, generation: Generation) -> Kept:
+        if self._kept[0] is not generation:
+            self._kept = generation, Kept()
+        return self._kept[1]
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -131,6 +130,10 @@ class LadybugEngine:
             old.abandon()
         shutil.rmtree(old.directory, ignore_errors=True)
 
+    def forget(self) -> None:
+        """Forget what is kept in memory: nodes may have got other names."""
+        self._kept = self.current, Kept()
+
     def close(self) -> None:
         """Let go of the files."""
         with self.writing:
@@ -141,7 +144,7 @@ class LadybugEngine:
         if getattr(self._in_transaction, "writer", None) is not None:
             raise RuntimeError("a transaction is open in this thread already")
         execute(generation.writer, "BEGIN TRANSACTION")
-        self._in_transaction.writer = generation.writer
+        self._in_transaction.writer, self._in_transaction.ran = generation.writer, []
         try:
             yield
             execute(generation.writer, "COMMIT")
@@ -155,6 +158,8 @@ class LadybugEngine:
             raise
         finally:
             self._in_transaction.writer = None
+            if self._kept[0] is generation:  # else who reads after this begins with nothing
+                self._kept[1].forget(self._in_transaction.ran)
 
     @contextlib.contextmanager
     def _reader(self) -> Iterator[tuple[Any, Generation]]:

@@ -11,67 +11,67 @@ and a statement that does so finds nothing when it is run again with other param
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.errors import UnavailableError
 from shared.knowledge.execution import columns
-from shared.knowledge.near import BESIDE, LIKENESS, TASTE, WEIGHT, Row, latest, strength
+from shared.knowledge.near import BESIDE, BOUGHT, LIKENESS, TASTE, WEIGHT, Row, latest, strength
+from shared.knowledge.reading_facts import Purchase
 from shared.knowledge.rows import uid
 from shared.knowledge.statements import statements
 
 if TYPE_CHECKING:
-    from shared.knowledge.insight import Bought
+    import pyarrow as pa
+
+    from shared.knowledge.insight import Bought, Product
+    from shared.knowledge.ladybug_kept import Kept
 
 Numbers = NDArray[Any]
 
 
-class NodeIds:
-    """Ids of a kind's nodes by their offsets in one generation; grows when an unknown one is met. Thread-safe."""
-
-    def __init__(self, kind: str) -> None:
-        self._places = f"{kind}_places"
-        self._ids: dict[int, str] = {}
-        self._growing = threading.Lock()
-
-    def of(self, reader: Any, places: Sequence[int]) -> list[str]:
-        """Return the ids of nodes, each by its offset; a connection asks for those met for the first time."""
-        with suppress(KeyError):
-            return self._known(places)
-        self._grow(reader)
-        try:
-            return self._known(places)
-        except KeyError:
-            raise UnavailableError("the graph was mended while it was read") from None
-
-    def _known(self, places: Sequence[int]) -> list[str]:
-        ids = self._ids
-        return [ids[place] for place in places]
-
-    def _grow(self, reader: Any) -> None:
-        with self._growing:
-            found = columns(reader, statements()[self._places], {})
-            self._ids = dict(zip(found["place"].to_pylist(), found["id"].to_pylist(), strict=True))
-
-
 class Readers(Protocol):
-    """Lends connections to the current generation, each with the ids of its products."""
+    """Lends connections to the current generation, each with what is kept of it."""
 
-    def lend(self) -> AbstractContextManager[tuple[Any, NodeIds]]:
+    def lend(self) -> AbstractContextManager[tuple[Any, Kept]]:
         """Lend one for reading."""
 
 
+class Mine(NamedTuple):
+    """What a user bought, in one state of what is kept of a generation; the places are of its products' nodes."""
+
+    of: Kept
+    purchases: Sequence[Purchase]  # the latest first if they are more than 2,000
+    places: Mapping[str, int]  # by id
+    kept: Sequence[int]  # of what was not taken back
+
+
 class LadybugNear:
-    """Answers for one user of a shop as the statements `beside` and `taste` do."""
+    """Answers for one user of a shop as the statements `bought_by`, `popular_now`, `beside` and so on do."""
 
     def __init__(self, readers: Readers, shop: str, user_id: str) -> None:
-        self._readers, self._start = readers, {"uid": uid("user", shop, user_id)}
+        self._readers, self._shop, self._start = readers, shop, {"uid": uid("user", shop, user_id)}
+        self._mine: Mine | None = None
+
+    def bought(self) -> Sequence[Purchase]:
+        """Return what the user bought, in any order; at most the 2,000 latest."""
+        with self._readers.lend() as (reader, kept):
+            self._mine = self._look(reader, kept)
+        return self._mine.purchases[:BOUGHT]
+
+    def products(self, ids: Collection[str]) -> Mapping[str, Product]:
+        """Return products of the shop by their ids, those that there are."""
+        with self._readers.lend() as (reader, kept):
+            return kept.products(reader, self._shop, ids)
+
+    def popular(self) -> list[Row]:
+        """Return the shop's popular products, the most popular first."""
+        with self._readers.lend() as (reader, kept):
+            return kept.popular(reader, self._shop)
 
     def beside(self, bought: Sequence[Bought], at: int, fade: float, owned: Collection[str]) -> list[Row]:
         """Return what is bought with a user's 300 latest products; at most 200, none of it owned."""
@@ -80,52 +80,96 @@ class LadybugNear:
             return []
         since = min(one.times[-1] for one in sources)
         strengths = {one.product.product_id: strength(one, at, fade) for one in sources}
-        with self._readers.lend() as (reader, ids):
+        with self._readers.lend() as (reader, kept):
             edges = arrays(reader, statements()["beside_places"], self._start | {"since": since})
-            return list(_beside(edges, strengths, lambda places: ids.of(reader, places), owned))
+            places = self._known(reader, kept).places
+            factors = {places[id]: factor for id, factor in strengths.items() if id in places}
+            mine = [places[id] for id in owned if id in places]
+            return list(_beside(_weighed(edges, factors, mine), partial(kept.ids["product"].of, reader)))
 
     def taste(self, user_id: str) -> list[Row]:
         """Return what the most similar users bought and the user did not."""
         del user_id  # this is of one user
-        with self._readers.lend() as (reader, ids):
+        with self._readers.lend() as (reader, kept):
             edges = arrays(reader, statements()["taste_places"], self._start)
-            mine = arrays(reader, statements()["kept_places"], self._start)["place"]
-            new = ~np.isin(edges["place"], mine)
-            places, at = np.unique(edges["place"][new], return_inverse=True)
-            weights = np.bincount(at, np.rint(edges["score"][new] * LIKENESS), len(places))
-            counts = np.bincount(at, minlength=len(places))
-            best = heaviest(weights, TASTE)
-            ranked = _ranked(weights[best], ids.of(reader, places[best].tolist()), counts[best].tolist())
+            size = _size(edges["place"])
+            weights = np.bincount(edges["place"], np.rint(edges["score"] * LIKENESS), size)
+            counts = np.bincount(edges["place"], minlength=size)
+            counts[_within(self._known(reader, kept).kept, size)] = 0
+            there = np.flatnonzero(counts)
+            best = there[heaviest(weights[there], TASTE)]
+            ranked = _ranked(weights[best], kept.ids["product"].of(reader, best.tolist()), counts[best].tolist())
         return [{"id": id, "weight": -weight / LIKENESS, "support": count} for weight, id, count in ranked[:TASTE]]
 
+    def _known(self, reader: Any, kept: Kept) -> Mine:
+        """Return what the user bought as it was read before, unless the graph was put in another's place since."""
+        return self._mine if self._mine is not None and self._mine.of is kept else self._look(reader, kept)
 
-def _beside(
-    edges: Mapping[str, Numbers],
-    strengths: Mapping[str, float],
-    named: Callable[[list[int]], list[str]],
-    owned: Collection[str],
-) -> Iterator[Row]:
-    sources, at = np.unique(edges["source"], return_inverse=True)
-    names = named(sources.tolist())
-    factors = np.array([strengths.get(name, -1.0) for name in names])[at]
-    asked = np.flatnonzero(factors >= 0)  # others were bought at the very moment of the last that counts
-    scores = edges["score"][asked] * factors[asked]
-    places, groups = np.unique(edges["place"][asked], return_inverse=True)
-    weights = np.bincount(groups, np.rint(scores * WEIGHT), len(places))
-    best = heaviest(weights, BESIDE + len(owned))
-    ranked = _ranked(weights[best], named(places[best].tolist()), best.tolist())
-    order = np.argsort(groups, kind="stable")
-    bounds = np.searchsorted(groups[order], np.arange(len(places) + 1)).tolist()
-    new = (one for one in ranked[: BESIDE + len(owned)] if one[1] not in owned)
-    for weight, id, group in islice(new, BESIDE):
-        mine = order[bounds[group] : bounds[group + 1]]
+    def _look(self, reader: Any, kept: Kept) -> Mine:
+        edges = columns(reader, statements()["bought_places"], self._start)
+        places, quantity, spend, refunded = (
+            _joined(edges[name]).tolist() for name in ("place", "quantity", "spend", "refunded")
+        )
+        ids = kept.ids["product"].of(reader, places)
+        products = map(kept.products(reader, self._shop, ids, self._start["uid"]).get, ids)
+        sums = zip(quantity, spend, refunded, edges["currency"].to_pylist(), strict=True)
+        found = [
+            Purchase(product, times, *said)
+            for product, times, said in zip(products, _lists(edges["times"]), sums, strict=True)
+            if product is not None
+        ]
+        if len(found) > BOUGHT:
+            found.sort(key=lambda one: (-one.times[-1] if one.times else 0, one.product.product_id))
+        left = [place for place, had, back in zip(places, quantity, refunded, strict=True) if back < had]
+        return Mine(kept, found, dict(zip(ids, places, strict=True)), left)
+
+
+def _weighed(edges: Mapping[str, Numbers], factors: Mapping[int, float], mine: Sequence[int]) -> dict[str, Numbers]:
+    """Return the edges that begin where there is a factor, times it, and do not end at what is `mine`.
+
+    Others begin at what was bought at the very moment of the last that counts.
+    """
+    size = max(_size(edges["place"]), _size(edges["source"]))
+    strengths, new = np.full(size, -1.0), np.ones(size, dtype=np.bool_)
+    begun = _within(list(factors), size)
+    strengths[begun] = [factors[place] for place in begun]
+    new[_within(mine, size)] = False
+    strengths = strengths[edges["source"]]
+    asked = np.flatnonzero((strengths >= 0) & new[edges["place"]])
+    return {name: column[asked] for name, column in edges.items()} | {"score": edges["score"][asked] * strengths[asked]}
+
+
+def _beside(edges: Mapping[str, Numbers], named: Callable[[list[int]], list[str]]) -> Iterator[Row]:
+    """Yield where the heaviest edges lead, each place with all that lead there."""
+    size = _size(edges["place"])
+    weights = np.bincount(edges["place"], np.rint(edges["score"] * WEIGHT), size)
+    there = np.flatnonzero(np.bincount(edges["place"], minlength=size))
+    best = there[heaviest(weights[there], BESIDE)]
+    ranked = _ranked(weights[best], named(best.tolist()), best.tolist())[:BESIDE]
+    heavy = np.zeros(size, dtype=np.bool_)
+    heavy[[place for _, _, place in ranked]] = True
+    chosen = np.flatnonzero(heavy[edges["place"]])
+    chosen = chosen[np.argsort(edges["place"][chosen], kind="stable")]
+    bounds = np.searchsorted(edges["place"][chosen], [[place, place + 1] for _, _, place in ranked]).tolist()
+    sources = named(edges["source"][chosen].tolist())
+    scores, supports = edges["score"][chosen].tolist(), edges["support"][chosen].tolist()
+    for (weight, id, _), (start, end) in zip(ranked, bounds, strict=True):
         yield {
             "id": id,
             "weight": -weight / WEIGHT,
-            "sources": [names[one] for one in at[asked[mine]].tolist()],
-            "scores": scores[mine].tolist(),
-            "supports": edges["support"][asked[mine]].tolist(),
+            "sources": sources[start:end],
+            "scores": scores[start:end],
+            "supports": supports[start:end],
         }
+
+
+def _size(places: Numbers) -> int:
+    return int(places.max(initial=-1)) + 1
+
+
+def _within(places: Sequence[int], size: int) -> list[int]:
+    """Return those of places that edges speak of at all."""
+    return [place for place in places if place < size]
 
 
 def heaviest(weights: Numbers, most: int) -> Numbers:
@@ -143,10 +187,22 @@ def _ranked(weights: Numbers, ids: Sequence[str], others: Sequence[int]) -> list
 def arrays(reader: Any, text: str, parameters: Mapping[str, Any]) -> dict[str, Numbers]:
     """Run a statement and return its columns, all of them numbers and none unknown, as arrays."""
     table = columns(reader, text, parameters)
-    return {column: _joined(table[column].chunks) for column in table.column_names}
+    return {column: _joined(table[column]) for column in table.column_names}
 
 
-def _joined(chunks: Sequence[Any]) -> Numbers:
+def _joined(column: pa.ChunkedArray) -> Numbers:
     """Return the chunks of a column in one. Arrow's own way loads pandas, 0.7 s of a process's first answer."""
-    parts = [np.from_dlpack(chunk) for chunk in chunks]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.empty(0)
+    parts = [np.from_dlpack(chunk) for chunk in column.chunks]
+    if not parts:
+        return np.empty(0, column.type.to_pandas_dtype())
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _lists(column: pa.ChunkedArray) -> Iterator[tuple[int, ...]]:
+    """Yield lists of numbers; none for an unknown one. Arrow's own way takes a microsecond for a number."""
+    for chunk in column.chunks:
+        numbers, ends = np.from_dlpack(chunk.flatten()).tolist(), chunk.value_lengths().fill_null(0)
+        start = 0
+        for length in ends.to_pylist():
+            yield tuple(numbers[start : start + length])
+            start += length

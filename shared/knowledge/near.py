@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from shared.knowledge.insight import Bought
+from shared.knowledge.insight import Bought, Product
 
-SOURCES, BESIDE = 300, 200
+if TYPE_CHECKING:
+    from shared.knowledge.reading_facts import Purchase
+
+BOUGHT, SOURCES, BESIDE = 2_000, 300, 200
 _SIMILAR, TASTE = 15, 200
 WEIGHT, LIKENESS = 1_000_000_000, 1_000_000  # to so many parts are the statements' sums rounded
 Row = dict[str, Any]
@@ -23,6 +26,19 @@ class Nearness(Protocol):
 
     def taste(self, user_id: str) -> list[Row]:
         """Return what the most similar users bought and the user did not."""
+
+
+class Quick(Nearness, Protocol):
+    """Answers as the statements `bought_by`, `the_products` and `popular_now` do, too."""
+
+    def bought(self) -> Sequence[Purchase]:
+        """Return what the user bought, in any order; at most the 2,000 latest."""
+
+    def products(self, ids: Collection[str]) -> Mapping[str, Product]:
+        """Return products of the shop by their ids, those that there are."""
+
+    def popular(self) -> list[Row]:
+        """Return the shop's popular products, the most popular first."""
 
 
 def latest(bought: Sequence[Bought]) -> Sequence[Bought]:

@@ -22,8 +22,8 @@ from shared.knowledge.insight import (
 from shared.knowledge.near import Near
 from shared.knowledge.neighbourhoods import check, draw
 from shared.knowledge.patience import SECONDS, Patience
-from shared.knowledge.reading_facts import FOREVER, Horizon, Record, product_of, traits
-from shared.knowledge.reading_insight import insight_of, interests_of, matches_of, shop_of, user_of
+from shared.knowledge.reading_facts import FOREVER, Horizon, Purchase, product_of, traits
+from shared.knowledge.reading_insight import insight_of, interests_of, matches_of, purchases_of, shop_of, user_of
 from shared.knowledge.rows import uid
 from shared.knowledge.segments import MOST, Filter, among
 
@@ -84,17 +84,17 @@ class Reading:
         if facts is None:
             return None
         start = {"uid": uid("user", shop, user_id)}
-        bought = [row for row in engine.run("bought_by", start) if row["times"]]
+        bought = [one for one in purchases_of(engine, engine.near(shop, user_id), shop, user_id) if one.times]
         rows, matches = engine.run("interests_of", start), matches_of(engine, shop, user_id)
         return Profile(
             user_id=user_id,
             traits=traits(facts),
             locale=facts.value("locale"),
             consent=facts.value("consent"),
-            first_at=min((row["times"][0] for row in bought), default=None),
-            last_at=max((row["times"][-1] for row in bought), default=None),
+            first_at=min((one.times[0] for one in bought), default=None),
+            last_at=max((one.times[-1] for one in bought), default=None),
             products=len(bought),
-            purchases=sum(len(row["times"]) for row in bought),
+            purchases=sum(len(one.times) for one in bought),
             top_categories=_top_categories(bought),
             interests=interests_of(engine, shop, rows, matches, Horizon(FOREVER, FOREVER)),
         )
@@ -202,12 +202,12 @@ def _in_common(patience: Patience, shop: str, start: str, others: Sequence[str])
     return {user: tuple(titles[one] for one in products if one in titles) for user, products in shared.items()}
 
 
-def _top_categories(bought: Sequence[Record]) -> tuple[tuple[str, float], ...]:
+def _top_categories(bought: Sequence[Purchase]) -> tuple[tuple[str, float], ...]:
     counts: Counter[str] = Counter()
-    for row in bought:
-        if path := product_of(row).categories[:_CATEGORY_DEPTH]:
-            counts[path[-1]] += len(row["times"])
-    total = sum(len(row["times"]) for row in bought)
+    for one in bought:
+        if path := one.product.categories[:_CATEGORY_DEPTH]:
+            counts[path[-1]] += len(one.times)
+    total = sum(len(one.times) for one in bought)
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     return tuple((name, count / total) for name, count in ordered[:_TOP_CATEGORIES])
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.contracts.events import Availability
 from shared.contracts.values import from_minor_units
@@ -34,31 +34,45 @@ class Horizon:
         return min(at, self.present) if self.shows(at) else None
 
 
+class Purchase(NamedTuple):
+    """What a `PURCHASED` edge says: its times (ms, ascending), and sums in thousandths and in minor units of money."""
+
+    product: Product
+    times: tuple[int, ...]
+    quantity: int
+    spend: int
+    refunded: int
+    currency: str
+
+    @classmethod
+    def of(cls, record: Record) -> Purchase:
+        """Return the purchase that a record of `bought_by` tells."""
+        sums = record["quantity"], record["spend"], record["refunded"]
+        return cls(product_of(record), tuple(record["times"] or ()), *sums, record["currency"])
+
+
 def product_of(record: Record) -> Product:
     """Return the product that a record with `id`, `facts` and `popular` tells; it may say `newcomers` and `loyalty`."""
-    newcomers, loyalty = record.get("newcomers"), record.get("loyalty", 1.0)
-    return _product(record["id"], record["facts"], record["popular"], newcomers, loyalty)
+    drawing = record["popular"] or 0, record.get("newcomers") or 0.0, record.get("loyalty", 1.0)
+    return Product(*(record["id"], *_told(record["facts"] or ""), *drawing))
 
 
 @lru_cache(maxsize=1 << 14)
-def _product(id: str, text: str | None, popular: int | None, newcomers: float | None, loyalty: float) -> Product:
-    facts = read_facts(text or "")
+def _told(text: str) -> tuple[Any, ...]:
+    """Return what facts tell of a product, in the order of its fields."""
+    facts = read_facts(text)
     amount, currency = facts.value("price") or (None, None)
     price = Decimal(str(amount or 0)) or None  # a shop that keeps no prices says that everything costs nothing
-    return Product(
-        product_id=id,
-        name=facts.value("name"),
-        categories=tuple(facts.value("categories") or ()),
-        brand=facts.value("brand"),
-        tags=tuple(facts.value("tags") or ()),
-        price=price,
-        currency=currency if price else None,
-        url=facts.value("url"),
-        image_url=facts.value("image_url"),
-        available=facts.value("availability") not in _UNAVAILABLE,
-        popularity=popular or 0,
-        newcomers=newcomers or 0.0,
-        loyalty=loyalty,
+    return (
+        facts.value("name"),
+        tuple(facts.value("categories") or ()),
+        facts.value("brand"),
+        tuple(facts.value("tags") or ()),
+        price,
+        currency if price else None,
+        facts.value("url"),
+        facts.value("image_url"),
+        facts.value("availability") not in _UNAVAILABLE,
     )
 
 
@@ -70,21 +84,21 @@ def traits(facts: Facts) -> dict[str, str | int | bool | None]:
     return {field.removeprefix("trait:"): facts.value(field) for field in sorted(facts.facts) if field[:6] == "trait:"}
 
 
-def bought_of(record: Record, until: int) -> Bought | None:
-    """Return a purchase edge up to a moment, or none if nothing had been bought by then.
+def bought_of(purchase: Purchase, until: int) -> Bought | None:
+    """Return a purchase up to a moment, or none if nothing had been bought by then.
 
     An edge keeps sums only: of those, the share of its purchases that had happened by then counts.
     """
-    times = tuple(record["times"] or ())
+    times = purchase.times
     seen = times[: bisect_right(times, until)]
     if not seen:
         return None
-    quantity, refunded = _decimal(record["quantity"]), _decimal(record["refunded"])
-    spend = from_minor_units(record["spend"], record["currency"])
+    quantity, refunded = _decimal(purchase.quantity), _decimal(purchase.refunded)
+    spend = from_minor_units(purchase.spend, purchase.currency)
     if len(seen) < len(times):
         share = Decimal(len(seen)) / len(times)
         quantity, spend, refunded = quantity * share, spend * share, refunded * share
-    return Bought(product_of(record), seen, quantity, spend, refunded)
+    return Bought(purchase.product, seen, quantity, spend, refunded)
 
 
 def interest_of(record: Record, horizon: Horizon) -> Interest | None:

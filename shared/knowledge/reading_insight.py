@@ -14,10 +14,11 @@ from shared.knowledge.candidates import Viewpoint, candidates
 from shared.knowledge.engine import Engine
 from shared.knowledge.hindsight import Hindsight
 from shared.knowledge.insight import Bought, Fitted, Insight, Interest, Parameters, Reaction
-from shared.knowledge.near import Nearness
+from shared.knowledge.near import Nearness, Quick
 from shared.knowledge.reading_facts import (
     FOREVER,
     Horizon,
+    Purchase,
     Record,
     bought_of,
     interest_of,
@@ -45,10 +46,11 @@ def insight_of(
     start = {"uid": uid("user", shop, user_id)}
     told = _told(engine, shop, hindsight)
     facts = user_of(engine, shop, user_id)
-    purchases = engine.run("bought_by", start)
+    quick = engine.near(shop, user_id)
+    purchases = purchases_of(engine, quick, shop, user_id)
     reacted, interested = engine.run("reactions_of", start), engine.run("interests_of", start)
     horizon = Horizon(until, min(until, told.last_at or _latest(interested, reacted)))
-    view = _viewpoint(engine, (shop, user_id), (purchases, interested), horizon, told, hindsight, near)
+    view = _viewpoint(engine, (shop, user_id), (purchases, interested), horizon, told, hindsight, near, quick)
     return Insight(
         shop=shop,
         user_id=user_id,
@@ -66,6 +68,13 @@ def insight_of(
     )
 
 
+def purchases_of(engine: Engine, quick: Quick | None, shop: str, user_id: str) -> Sequence[Purchase]:
+    """Return what a user bought, in any order; at most the 2,000 latest."""
+    if quick:
+        return quick.bought()
+    return list(map(Purchase.of, engine.run("bought_by", {"uid": uid("user", shop, user_id)})))
+
+
 def _told(engine: Engine, shop: str, hindsight: Hindsight | None) -> Fitted:
     """Return a shop's present and parameters; in hindsight, those of then."""
     told = shop_of(engine, shop) or Fitted(0, 0, Parameters(), {})
@@ -78,11 +87,12 @@ def _told(engine: Engine, shop: str, hindsight: Hindsight | None) -> Fitted:
 def _viewpoint(
     engine: Engine,
     whose: tuple[str, str],
-    rows: tuple[Sequence[Record], Sequence[Record]],
+    rows: tuple[Sequence[Purchase], Sequence[Record]],
     horizon: Horizon,
     told: Fitted,
     hindsight: Hindsight | None,
     near: Nearness | None,
+    quick: Quick | None,
 ) -> Viewpoint:
     """Return from where a user's paths start: what was bought and what they are interested in, as far as it is seen."""
     shop, user_id = whose
@@ -93,7 +103,7 @@ def _viewpoint(
         near = hindsight.near
         bought = tuple(structs.replace(one, product=hindsight.seen(one.product)) for one in bought)
     elif near is None and not past:
-        near = engine.near(shop, user_id)
+        near = quick
     matches = matches_of(engine, shop, user_id) if interested else {}
     return Viewpoint(
         shop=shop,
@@ -107,6 +117,7 @@ def _viewpoint(
         fade=told.parameters.source_days * _DAY,
         hindsight=hindsight,
         near=near,
+        quick=quick,
     )
 
 
@@ -123,7 +134,7 @@ def shop_of(engine: Engine, shop: str) -> Fitted | None:
 
 def user_of(engine: Engine, shop: str, user_id: str) -> Facts | None:
     """Return what is known of a user, or none if there is no such user."""
-    found = engine.run("read_user", {"uids": [uid("user", shop, user_id)]})
+    found = engine.run("the_user", {"uid": uid("user", shop, user_id)})
     return read_facts(found[0]["facts"]) if found else None
 
 
@@ -161,14 +172,14 @@ def _line(category: str) -> list[str]:
     return ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
 
 
-def _bought(rows: Iterable[Record], until: int) -> tuple[Bought, ...]:
-    bought = [one for row in rows if (one := bought_of(row, until))]
+def _bought(purchases: Iterable[Purchase], until: int) -> tuple[Bought, ...]:
+    bought = [one for purchase in purchases if (one := bought_of(purchase, until))]
     return tuple(sorted(bought, key=lambda one: (-one.times[-1], one.product.product_id)))
 
 
-def _owned(rows: Iterable[Record], bought: Iterable[Bought]) -> frozenset[str]:
+def _owned(purchases: Iterable[Purchase], bought: Iterable[Bought]) -> frozenset[str]:
     """Return what is not offered as new: what was bought and kept, or given back before its purchase was known."""
-    returned = (row["id"] for row in rows if not row["times"])
+    returned = (one.product.product_id for one in purchases if not one.times)
     return frozenset(one.product.product_id for one in bought if one.kept > 0).union(returned)
 
 

@@ -2,6 +2,10 @@
 MATCH (s:Shop {uid: $uid})
 RETURN s.last_at AS last_at, s.refreshed_at AS refreshed_at, s.parameters AS parameters;
 
+-- the_user: What one user says.
+MATCH (u:User {uid: $uid})
+RETURN u.facts AS facts;
+
 -- the_product: What one product says, and how many bought it lately.
 MATCH (p:Product {uid: $uid})
 RETURN p.id AS id, p.facts AS facts, p.popular AS popular, p.newcomers AS newcomers, p.loyalty AS loyalty;

@@ -119,12 +119,13 @@ class Teller:
     def _habits(self) -> Mapping[tuple[str, ...], int]:
         """How often the person bought of each category (its whole path) and brand, and at all."""
         shelves: dict[tuple[str, ...], int] = defaultdict(int)
-        counts: dict[tuple[str, ...], int] = defaultdict(int)
+        brands: dict[str | None, int] = defaultdict(int)
         for one in self._bought:
             if one.kept > 0:
                 shelves[one.product.categories] += len(one.times)
-                if one.product.brand:
-                    counts["brand:", one.product.brand] += len(one.times)
+                brands[one.product.brand] += len(one.times)
+        counts: dict[tuple[str, ...], int] = defaultdict(int)
+        counts |= {("brand:", brand): times for brand, times in brands.items() if brand}
         for path, times in shelves.items():
             for depth in range(len(path) + 1):
                 counts[path[:depth]] += times

@@ -8,9 +8,11 @@ parameters are fitted on its own past (docs/quality.md, docs/adr/0005-two-slates
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from heapq import nsmallest
 from typing import Any, NamedTuple
 
 from msgspec import json
@@ -89,12 +91,11 @@ def recommend(insight: Insight, limit: int = 10) -> Recommendation:
     """Return at most `limit` items per slate, best first; ties go by popularity, then by product id."""
     unwanted = frozenset(r.product.product_id for r in insight.reactions if r.dismissed_at)
     teller = reasons.Teller(insight.bought)
-    again = _ranked(rules.weighed(_again(insight, unwanted), insight.rules))
-    new = _ranked(rules.weighed(_new(insight, unwanted, teller), insight.rules))
     most = None if insight.rules else limit  # a pin may bring any offer to the front
+    again = _ranked(rules.weighed(_again(insight, unwanted, most), insight.rules))
+    new = _ranked(rules.weighed(_new(insight, unwanted, teller), insight.rules))
     among = [candidate.product for candidate in insight.candidates]
     new = varied(new[: max(_LOOKED_AT, 4 * limit)], among, most, again[:limit])
-    again = again[:most]
     needed = most is None or len(again) + len(new) < limit  # of hundreds of offers, to fill a list up
     popular = _ranked(rules.weighed(_popular(insight, unwanted, teller), insight.rules)) if needed else []
     new = rules.first([*new, *_brought(insight, unwanted, (*again, *new))], insight.rules)
@@ -133,24 +134,31 @@ def fading(visits: Sequence[int], at: int, fitted: Parameters) -> dict[int, floa
     }
 
 
-def _again(insight: Insight, unwanted: frozenset[str]) -> Iterable[Offer]:
+def _again(insight: Insight, unwanted: frozenset[str], most: int | None) -> list[Offer]:
+    """Return what to buy again, the best of it if so many are enough: of a thousand few are shown."""
     visits = sorted({time for bought in insight.bought for time in bought.times if time <= insight.at})
-    counted = fading(visits, insight.at, insight.parameters)
+    fitted = insight.parameters
+    counted = defaultdict(float, fading(visits, insight.at, fitted)).__getitem__
+    weighed: list[tuple[float, int, str, float, Bought]] = []  # as `_ranked` ranks
     for bought in insight.bought:
-        kept = bought.kept
-        if kept > 0 and _offerable(bought.product, unwanted):
-            repetition = kept * sum([counted.get(time, 0.0) for time in bought.times])
-            parts = _again_parts(bought.product, repetition, insight.parameters)
-            score = round(parts["repetition"] * parts["popularity"] * parts["loyalty"], _DIGITS)
-            yield Offer(bought.product, score, partial(_again_item, bought, insight.at, score, parts))
+        kept, product = bought.kept, bought.product
+        if kept > 0 and _offerable(product, unwanted):
+            repetition = round(kept * sum(map(counted, bought.times)), _DIGITS)
+            drawn, loyal = _drawing(product, fitted)
+            score = round(repetition * drawn * loyal, _DIGITS)
+            weighed.append((-score, -product.popularity, product.product_id, repetition, bought))
+    return [
+        Offer(bought.product, -negated, partial(_again_item, bought, insight.at, -negated, repetition, fitted))
+        for negated, _, _, repetition, bought in nsmallest(len(weighed) if most is None else most, weighed)
+    ]
 
 
-def _again_parts(product: Product, repetition: float, fitted: Parameters) -> dict[str, float]:
-    return {
-        "repetition": round(repetition, _DIGITS),
-        "popularity": _power(1.0 + product.popularity, fitted.popularity_power),
-        "loyalty": _power(product.loyalty, fitted.loyalty_power),
-    }
+def _drawing(product: Product, fitted: Parameters) -> tuple[float, float]:
+    """Return what a product's popularity and its buyers' loyalty do to a repetition."""
+    return (
+        _power(1.0 + product.popularity, fitted.popularity_power),
+        _power(product.loyalty, fitted.loyalty_power),
+    )
 
 
 @lru_cache(maxsize=1 << 12)
@@ -158,7 +166,9 @@ def _power(base: float, exponent: float) -> float:
     return round(float(base**exponent), _DIGITS)
 
 
-def _again_item(bought: Bought, at: int, score: float, parts: Mapping[str, float]) -> Item:
+def _again_item(bought: Bought, at: int, score: float, repetition: float, fitted: Parameters) -> Item:
+    drawn, loyal = _drawing(bought.product, fitted)
+    parts = {"repetition": repetition, "popularity": drawn, "loyalty": loyal}
     return Item(bought.product, "buy_again", score, parts, reasons.buy_again(bought, at))
 
 
