@@ -92,14 +92,13 @@ def _beside(engine: Engine, view: Viewpoint) -> Leads:
 
 
 def _sources(row: Record, titles: Mapping[str, str]) -> Iterator[Path]:
-    edges = sorted(
-        zip(row["scores"], row["supports"], row["sources"], strict=True), key=lambda edge: (-abs(edge[0]), edge[2])
-    )
-    for score, support, source in edges[:_SOURCES]:
+    edges = zip(row["scores"], row["supports"], row["sources"], strict=True)
+    ordered = sorted([(-abs(score), source, score, support) for score, support, source in edges])
+    for _, source, score, support in ordered[:_SOURCES]:
         yield Path(Via.BOUGHT_WITH, round(score, _DIGITS), support, source, titles.get(source, ""))
-    if rest := edges[_SOURCES:]:
-        weight = round(sum(sorted(edge[0] for edge in rest)), _DIGITS)
-        yield Path(Via.BOUGHT_WITH, weight, sum(edge[1] for edge in rest))
+    if rest := ordered[_SOURCES:]:
+        weight = round(sum(sorted([score for _, _, score, _ in rest])), _DIGITS)
+        yield Path(Via.BOUGHT_WITH, weight, sum([support for _, _, _, support in rest]))
 
 
 def _taste(engine: Engine, view: Viewpoint) -> Leads:

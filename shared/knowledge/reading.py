@@ -80,17 +80,17 @@ class Reading:
     def profile(self, shop: str, user_id: str) -> Profile | None:
         """Return a user at a glance (of their 2,000 latest products), or none."""
         engine = self._filled
-        facts = user_of(engine, shop, user_id)
-        if facts is None:
+        user = user_of(engine, shop, user_id)
+        if user is None:
             return None
         start = {"uid": uid("user", shop, user_id)}
         bought = [one for one in purchases_of(engine, engine.near(shop, user_id), shop, user_id) if one.times]
         rows, matches = engine.run("interests_of", start), matches_of(engine, shop, user_id)
         return Profile(
             user_id=user_id,
-            traits=traits(facts),
-            locale=facts.value("locale"),
-            consent=facts.value("consent"),
+            traits=traits(user.facts),
+            locale=user.facts.value("locale"),
+            consent=user.facts.value("consent"),
             first_at=min((one.times[0] for one in bought), default=None),
             last_at=max((one.times[-1] for one in bought), default=None),
             products=len(bought),

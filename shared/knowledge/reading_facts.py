@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from shared.contracts.events import Availability
 from shared.contracts.values import from_minor_units
@@ -34,7 +36,7 @@ class Horizon:
         return min(at, self.present) if self.shows(at) else None
 
 
-class Purchase(NamedTuple):
+class Purchase(Struct, frozen=True):
     """What a `PURCHASED` edge says: its times (ms, ascending), and sums in thousandths and in minor units of money."""
 
     product: Product

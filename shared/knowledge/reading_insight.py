@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import structs
 
@@ -45,20 +45,21 @@ def insight_of(
     until = FOREVER if at is None else at
     start = {"uid": uid("user", shop, user_id)}
     told = _told(engine, shop, hindsight)
-    facts = user_of(engine, shop, user_id)
+    user = user_of(engine, shop, user_id)
     quick = engine.near(shop, user_id)
     purchases = purchases_of(engine, quick, shop, user_id)
-    reacted, interested = engine.run("reactions_of", start), engine.run("interests_of", start)
+    reacted = engine.run("reactions_of", start) if user and user.reacted else []
+    interested = engine.run("interests_of", start) if user and user.interested else []
     horizon = Horizon(until, min(until, told.last_at or _latest(interested, reacted)))
     view = _viewpoint(engine, (shop, user_id), (purchases, interested), horizon, told, hindsight, near, quick)
     return Insight(
         shop=shop,
         user_id=user_id,
         at=view.at,
-        known=facts is not None,
-        traits=traits(facts) if facts else {},
-        locale=facts.value("locale") if facts else None,
-        consent=facts.value("consent") if facts else None,
+        known=user is not None,
+        traits=traits(user.facts) if user else {},
+        locale=user.facts.value("locale") if user else None,
+        consent=user.facts.value("consent") if user else None,
         bought=tuple(view.bought),
         interests=tuple(view.interests),
         reactions=_reactions(reacted, horizon),
@@ -132,10 +133,18 @@ def shop_of(engine: Engine, shop: str) -> Fitted | None:
     return Fitted(row["last_at"] or 0, row["refreshed_at"] or 0, parameters, told.get("fit", {}))
 
 
-def user_of(engine: Engine, shop: str, user_id: str) -> Facts | None:
+class User(NamedTuple):
+    """What a user's node says, and whether they have `REACTED_TO` or are `INTERESTED_IN` anything: many have not."""
+
+    facts: Facts
+    reacted: bool
+    interested: bool
+
+
+def user_of(engine: Engine, shop: str, user_id: str) -> User | None:
     """Return what is known of a user, or none if there is no such user."""
     found = engine.run("the_user", {"uid": uid("user", shop, user_id)})
-    return read_facts(found[0]["facts"]) if found else None
+    return User(read_facts(found[0]["facts"]), found[0]["reacted"], found[0]["interested"]) if found else None
 
 
 def matches_of(engine: Engine, shop: str, user_id: str) -> Matches:

@@ -2,9 +2,9 @@
 MATCH (s:Shop {uid: $uid})
 RETURN s.last_at AS last_at, s.refreshed_at AS refreshed_at, s.parameters AS parameters;
 
--- the_user: What one user says.
+-- the_user: What one user says, and whether there is any reaction or interest of theirs.
 MATCH (u:User {uid: $uid})
-RETURN u.facts AS facts;
+RETURN u.facts AS facts, EXISTS { MATCH (u)-[:REACTED_TO]->(:Product) } AS reacted, EXISTS { MATCH (u)-[:INTERESTED_IN]->(:Interest) } AS interested;
 
 -- the_product: What one product says, and how many bought it lately.
 MATCH (p:Product {uid: $uid})
