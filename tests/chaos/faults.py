@@ -145,7 +145,7 @@ class Faults:
 
     def _offsets(self, strike: Strike) -> Heal:
         """Move the group's offsets while nobody is in it."""
-        workers = [self.system.workers[name] for name in ("graph-1", "graph-2")]
+        workers = [self.system.workers[name] for name in strike.harmed]
 
         def start_again() -> None:
             for worker in workers:

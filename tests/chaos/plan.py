@@ -20,6 +20,11 @@ class Strike:
     target: str
     number: int
 
+    @property
+    def harmed(self) -> tuple[str, ...]:
+        """All that this is done to."""
+        return ("graph-1", "graph-2") if self.fault == "offsets" else (self.target,)
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:

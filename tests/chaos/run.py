@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from shared.engines import Engines
 
 _QUIET_SECONDS = 180.0
 _SHOWN = 20
+Turns = Sequence[threading.Lock]
 
 
 @dataclass
@@ -103,8 +104,8 @@ def strike(strikes: Sequence[Strike], seconds: float, faults: Faults) -> list[st
     Who ends this early (Ctrl-C, SIGTERM) ends it with everything healed, so that nothing is started after the teardown.
     """
     begun, missed, over = time.monotonic(), list[str](), threading.Event()
-    turns = {each.target: threading.Lock() for each in strikes}
-    told = [(each, begun, faults, missed, over, turns[each.target]) for each in strikes]
+    turns = {name: threading.Lock() for each in strikes for name in each.harmed}
+    told = [(each, begun, faults, missed, over, [turns[name] for name in sorted(each.harmed)]) for each in strikes]
     threads = [threading.Thread(target=_one, args=each) for each in told]
     try:
         for thread in threads:
@@ -118,11 +119,11 @@ def strike(strikes: Sequence[Strike], seconds: float, faults: Faults) -> list[st
     return missed
 
 
-def _one(
-    strike: Strike, begun: float, faults: Faults, missed: list[str], over: threading.Event, turn: threading.Lock
-) -> None:
+def _one(strike: Strike, begun: float, faults: Faults, missed: list[str], over: threading.Event, turns: Turns) -> None:
     over.wait(max(0.0, begun + strike.at - time.monotonic()))
-    with turn:  # what this is done to may still be starting again after the strike before
+    with ExitStack() as waited:  # what this is done to may still be starting again after the strike before
+        for turn in turns:
+            waited.enter_context(turn)
         if over.is_set():
             missed.append(f"{strike.fault} {strike.target}: too late")
         else:

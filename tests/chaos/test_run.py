@@ -55,3 +55,12 @@ def test_a_server_that_is_still_starting_is_not_killed_again_until_it_has_starte
     faults = SlowToHeal()
     assert [] == strike([Strike(0, 0, "kill", "neo4j", 1), Strike(0.2, 0, "kill", "neo4j", 2)], 3, faults)
     assert faults.done == ["kill neo4j", "healed neo4j"] * 2
+
+
+@pytest.mark.parametrize("first", ["graph-1", "graph-2"])
+def test_who_is_harmed_with_another_is_not_told_to_end_twice(first):
+    faults = SlowToHeal()
+    strikes = [Strike(0, 0, "end", first, 1), Strike(0.2, 0, "offsets", "graph-1", 2), Strike(0.4, 0, "end", first, 3)]
+    assert [] == strike(strikes, 4, faults)
+    once = [f"end {first}", f"healed {first}"]
+    assert faults.done == [*once, "offsets graph-1", "healed graph-1", *once]
