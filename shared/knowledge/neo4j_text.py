@@ -93,7 +93,18 @@ def _listed(name: str, rest: str) -> str:
 
 
 def schema(generation: int) -> Iterator[str]:
-    """Yield what makes uids unique and shops quick to find: for the generation's nodes, and for edges."""
+    """Yield what makes uids unique and shops quick to find: for the generation's nodes, and for edges.
+
+    Waits for what it made, and not for all there is: an index of another generation, whose process was ended while it
+    made it, stays half made for ever.
+    """
+    made = list(_made(generation))
+    yield from made
+    names = [text.split()[2] for text in made]
+    yield f"UNWIND {names} AS name CALL db.awaitIndex(name, 60) RETURN 0 AS done"
+
+
+def _made(generation: int) -> Iterator[str]:
     yield "CREATE CONSTRAINT generation_once IF NOT EXISTS FOR (n:Generation) REQUIRE n.uid IS UNIQUE"
     for label in _LABELS:
         name = f"{label.lower()}_g{generation}"
@@ -105,7 +116,6 @@ def schema(generation: int) -> Iterator[str]:
     edges: list[Table | DerivedTable] = [*EDGES, *DERIVED.values()]
     for edge in edges:
         yield f"CREATE CONSTRAINT {edge.kind}_once IF NOT EXISTS FOR ()-[e:{edge.label}]-() REQUIRE e.uid IS UNIQUE"
-    yield "CALL db.awaitIndexes(60)"
 
 
 def removal(generation: int) -> Iterator[str]:
