@@ -54,9 +54,10 @@ def candidates(engine: Engine, view: Viewpoint) -> tuple[Candidate, ...]:
 
 
 def _products(engine: Engine, view: Viewpoint, ids: Sequence[str]) -> Mapping[str, Product]:
-    if view.quick or not ids:
-        return view.quick.products(ids) if view.quick else {}
-    rows = engine.run("the_products", {"uids": [uid("product", view.shop, id) for id in ids]})
+    if view.quick:
+        return view.quick.products(ids)
+    uids = [uid("product", view.shop, id) for id in ids]
+    rows = engine.run("the_products", {"uids": uids}) if uids else []
     return {row["id"]: product_of(row) for row in rows}
 
 

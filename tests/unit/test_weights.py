@@ -39,7 +39,7 @@ def test_no_other_scores_of_the_kept_weights_tell_more() -> None:
             assert error(matrix, changed) > least
 
 
-@pytest.mark.parametrize("rows", [1, 5, 12])
+@pytest.mark.parametrize("rows", [1, 5, 12, 100])
 def test_where_all_are_kept_the_weights_are_those_of_ease(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "_SMALL", rows)
     matrix = bought(products=12)
