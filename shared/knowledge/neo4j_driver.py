@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -25,7 +25,12 @@ _OPTIONS: dict[str, Any] = {
 }
 T = TypeVar("T")
 _DATABASE = "neo4j"
-_MADE_MEANWHILE = "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists"  # by a process that began with us
+_MADE_MEANWHILE = (  # by a process that began with us, or half made by one that was ended
+    "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists",
+    "Neo.ClientError.Schema.IndexWithNameAlreadyExists",
+    "Neo.DatabaseError.Schema.IndexDropFailed",
+)
+_OWNED_BY_NONE = "SHOW INDEXES YIELD name, owningConstraint WHERE owningConstraint IS NULL RETURN name"
 _TIMED_OUT = "Neo.ClientError.Transaction.TransactionTimedOut"
 _DEFECTS = ("Neo.ClientError.Statement.",)
 
@@ -54,7 +59,7 @@ def _ours(error: Neo4jError) -> UnavailableError | None:
     code = error.code or ""
     if code.startswith(_TIMED_OUT):
         return CutShortError("Neo4j took too long")
-    if isinstance(error, TransientError | ConstraintError) or code == _MADE_MEANWHILE:
+    if isinstance(error, TransientError | ConstraintError) or code in _MADE_MEANWHILE:
         return ContendedError(f"Neo4j: {code}")
     return None if code.startswith(_DEFECTS) else UnavailableError(f"Neo4j: {code}")
 
@@ -108,6 +113,18 @@ class Connection:
         """Return what the database's indexes are called."""
         with self.session(writes=False) as session:
             return [str(row["name"]) for row in session.run("SHOW INDEXES YIELD name")]
+
+    def clear(self, names: Collection[str]) -> None:
+        """Remove those of these indexes that no constraint owns.
+
+        Neo4j makes the index of a constraint first. Is the connection cut then, it keeps the index by itself one time
+        in three, and makes no constraint of that name again. One that is being made now is waited for, and stays.
+        """
+        with self.session(writes=False) as session:
+            found = [str(row["name"]) for row in session.run(_OWNED_BY_NONE)]
+        for name in sorted(set(names).intersection(found)):
+            with suppress(ContendedError):  # it was made meanwhile
+                self._do(f"DROP INDEX {name} IF EXISTS")
 
     def _do(self, text: str) -> int:
         with self.session(writes=True) as session:

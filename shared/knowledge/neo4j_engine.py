@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import neo4j
@@ -13,7 +14,16 @@ import neo4j
 from shared.errors import UnavailableError
 from shared.knowledge.engine import Around
 from shared.knowledge.neo4j_driver import Connection, ContendedError, answering, persistently
-from shared.knowledge.neo4j_text import around_of, creation_of, gathered, generations_in, removal, schema, text_of
+from shared.knowledge.neo4j_text import (
+    around_of,
+    constraints,
+    creation_of,
+    gathered,
+    generations_in,
+    removal,
+    schema,
+    text_of,
+)
 
 FORMAT = 3
 UNFILLED = "the graph was never filled from the ledger, or was wiped"
@@ -184,7 +194,7 @@ class Neo4jEngine:
         self.pointer()
         with self._transaction_in(0):
             (number,) = (row["number"] for row in self.run("new_generation"))
-        self.connection.each(schema(number))
+        persistently(partial(self._make, number))
         return int(number)
 
     def switch(self, generation: int) -> None:
@@ -211,6 +221,7 @@ class Neo4jEngine:
     def remove(self, generation: int) -> None:
         """Remove a generation that does not count."""
         self.connection.each(removal(generation))
+        self.connection.clear(constraints(generation))
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -258,9 +269,14 @@ class Neo4jEngine:
     def _begin(self) -> None:
         """Begin with an empty generation, which says that it must be filled; others may begin at the same moment."""
         number = 1 if self._pointer is None else self._pointer.number + 1  # it was wiped while we were at work
-        self.connection.each(schema(number))
+        self._make(number)
         with self._transaction_in(0):
             self.run("first_generation", {"number": number, "format": FORMAT})
+
+    def _make(self, generation: int) -> None:
+        """Make what a generation's nodes and edges need; what somebody has left half made is in its way."""
+        self.connection.clear(constraints(generation))
+        self.connection.each(schema(generation))
 
 
 def _pointer_in(result: Iterable[neo4j.Record]) -> Pointer | None:

@@ -104,6 +104,11 @@ def schema(generation: int) -> Iterator[str]:
     yield f"UNWIND {names} AS name CALL db.awaitIndex(name, 60) RETURN 0 AS done"
 
 
+def constraints(generation: int) -> set[str]:
+    """Return what a generation's constraints are called, and with them the indexes that they own."""
+    return {text.split()[2] for text in _made(generation) if text.startswith("CREATE CONSTRAINT")}
+
+
 def _made(generation: int) -> Iterator[str]:
     yield "CREATE CONSTRAINT generation_once IF NOT EXISTS FOR (n:Generation) REQUIRE n.uid IS UNIQUE"
     for label in _LABELS:
