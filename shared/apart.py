@@ -11,6 +11,8 @@ from contextlib import closing, contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
+from shared.courtesy import Byte, heed, telling
+
 _NICE = 19  # it goes after those who serve
 _PATIENCE = 5.0  # seconds that the process gets to end
 
@@ -23,8 +25,9 @@ def apart(name: str, work: Callable[..., None], *arguments: Any) -> Iterator[Con
     """
     spawning = multiprocessing.get_context("spawn")  # to fork a process with threads is to inherit their locks
     here, there = spawning.Pipe()
-    process = spawning.Process(target=_run, args=(work, there, *arguments), name=name, daemon=True)
-    with closing(here):
+    answering = spawning.RawValue("b")
+    process = spawning.Process(target=_run, args=(answering, work, there, *arguments), name=name, daemon=True)
+    with closing(here), telling(answering):
         with closing(there), _ctrl_c_left_to_us():
             process.start()
         try:
@@ -34,9 +37,10 @@ def apart(name: str, work: Callable[..., None], *arguments: Any) -> Iterator[Con
             process.join(_PATIENCE)
 
 
-def _run(work: Callable[..., None], there: Connection, *arguments: Any) -> None:
+def _run(answering: Byte, work: Callable[..., None], there: Connection, *arguments: Any) -> None:
     os.nice(_NICE)
     _leave_a_core()
+    heed(answering)
     work(there, *arguments)
 
 

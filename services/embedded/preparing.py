@@ -15,6 +15,7 @@ from services.embedded.sources import Item, Source, open_source
 from services.ingest.handlers import Ready, prepare, problem_of
 from shared.apart import apart
 from shared.clock import SystemClock
+from shared.courtesy import considerate
 from shared.errors import InvalidInputError, UnavailableError
 
 BATCH = 250  # items per publication: one fsync each
@@ -55,7 +56,7 @@ def prepared(job: Job, source: Source, start: int, now: Callable[[], datetime]) 
     items = source.read(start)
     while batch := list(islice(items, BATCH)):
         moment = now()
-        yield [_prepared(job, item, moment) for item in batch]
+        yield [_prepared(job, item, moment) for item in considerate(batch)]
 
 
 def _prepared(job: Job, item: Item, now: datetime) -> Prepared:

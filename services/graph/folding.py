@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Protocol
 
 from shared.bus.port import Position
+from shared.courtesy import considerate
 from shared.erasures import ERASURES
 from shared.history.port import Entry, History, every
 from shared.knowledge.projection import Delta, Rows, drain, project
@@ -100,7 +101,7 @@ class Folding:
         self._erased = dict(_erased_before(self._history, self._shop))
 
     def _fold(self, after: int, covered: Covered, before: Covered) -> None:
-        for count, (number, entry) in enumerate(self._history.replay(self._shop, after), 1):
+        for count, (number, entry) in enumerate(considerate(self._history.replay(self._shop, after)), 1):
             self._last = max(self._last, number)
             if entry.at >= self._erased.get((entry.shop, entry.user_id), entry.at):
                 self._heed(entry)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from shared.courtesy import considerate
 from shared.knowledge.execution import execute
 from shared.knowledge.generation import Generation, node_head
 from shared.knowledge.rows import Row, RowKey
@@ -54,7 +55,7 @@ class Columns:
         """Return all rows taken, with what a new node says of the rest."""
         self._flush()
         ends = arrow(list(self._ends), STRING)
-        columns = {name: self._column(name, type_, ends) for name, type_ in self._types.items()}
+        columns = {name: self._column(name, type_, ends) for name, type_ in considerate(self._types.items())}
         count = len(next(iter(columns.values())))
         return pa.table(columns | {name: arrow([value] * count, type_) for name, type_, value in self._derived})
 
@@ -67,7 +68,8 @@ class Columns:
         return tuple([self._ends.setdefault(uid, len(self._ends)) for uid in uids])
 
     def _flush(self) -> None:
-        for (name, type_), values in zip(self._types.items(), zip(*self._pending, strict=True), strict=False):
+        columns = zip(self._types.items(), zip(*self._pending, strict=True), strict=False)
+        for (name, type_), values in considerate(columns):
             self._chunks[name].append(arrow(values, type_))
         self._pending = []
 

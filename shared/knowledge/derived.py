@@ -62,7 +62,7 @@ def _by_source(shop: str, table: DerivedTable, edges: Mapping[str, Sequence[tupl
 def _draw(engine: Engine, shop: str, products: Iterable[tuple[str, int, float, float]]) -> None:
     """Write what products draw and keep; of which nothing is said, those draw nothing."""
     said = engine.run("drawing", {"shop": shop})
-    now = {product: rest for product, *rest in products}
+    now = {product: rest for product, *rest in considerate(products)}
     gone = [(row["id"], *_UNDRAWN) for row in said if row["id"] not in now]
     _set_drawing(engine, shop, said, [*((product, *rest) for product, rest in now.items()), *gone])
 
@@ -71,11 +71,18 @@ def _set_drawing(
     engine: Engine, shop: str, said: Iterable[Mapping[str, Any]], products: Iterable[tuple[Any, ...]]
 ) -> None:
     """Write what products draw and keep, where it is not what was said before."""
-    before = {row["id"]: (row["buyers"], row["newcomers"], row["loyalty"]) for row in said}
-    now = {product: tuple(rest) for product, *rest in products}
+    before = {row["id"]: (row["buyers"], row["newcomers"], row["loyalty"]) for row in considerate(said)}
+    now = {product: tuple(rest) for product, *rest in considerate(products)}
     changed = [
-        {"uid": uid("product", shop, product), "buyers": buyers, "newcomers": newcomers, "loyalty": loyalty}
-        for product, (buyers, newcomers, loyalty) in sorted(now.items())
+        {
+            "uid": uid("product", shop, product),
+            "shop": shop,
+            "id": product,
+            "buyers": buyers,
+            "newcomers": newcomers,
+            "loyalty": loyalty,
+        }
+        for product, (buyers, newcomers, loyalty) in considerate(sorted(now.items()))
         if now[product] != before.get(product, _UNDRAWN)
     ]
     for start in range(0, len(changed), _CHUNK):
@@ -108,7 +115,7 @@ def write_matches(engine: Engine, shop: str, matches: Sequence[tuple[str, str, f
 
 def _replace(engine: Engine, shop: str, table: DerivedTable, edges: Sequence[tuple[Any, ...]]) -> None:
     by_source: dict[str, list[Edge]] = defaultdict(list)
-    for source, target, *columns in edges:
+    for source, target, *columns in considerate(edges):
         start = uid(table.source, shop, source)
         by_source[start].append((start, uid(table.target, shop, target), *columns))
     for row in engine.run(f"sources_{table.kind}", {"shop": shop}):
@@ -154,5 +161,5 @@ def _present(engine: Engine, kind: str, uids: set[str]) -> set[str]:
     there: set[str] = set()
     pending = iter(sorted(uids))
     while some := list(islice(pending, _CHUNK)):
-        there |= {row["uid"] for row in engine.run(f"present_{kind}", {"uids": some})}
+        there |= {row["uid"] for row in considerate(engine.run(f"present_{kind}", {"uids": some}))}
     return there

@@ -135,7 +135,5 @@ class Kept:
         for statement, parameters in ran:
             if statement == "clear_popular":
                 self._popular.forget()
-            elif statement == "set_drawing":
-                self._products.forget()
             else:
                 self._products.forget((row["shop"], row["id"]) for row in parameters["rows"])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.bus.port import Position
+from shared.courtesy import considerate
 from shared.errors import ConflictError, UnavailableError
 from shared.knowledge.derived import write_amendment, write_derived, write_matches
 from shared.knowledge.engine import Engine
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 Group = Mapping[RowKey, Row]
 
-_CHUNK = 10_000  # nodes read at a time
+_CHUNK = 1_000  # nodes read at a time
 # A shop comes last: every batch writes it, and who does so keeps the others waiting until its transaction ends.
 _ORDER = (*(node for node in NODES if node.kind != "shop"), *EDGES, TABLES["shop"])
 
@@ -89,7 +90,7 @@ class Writing:
     def abouts(self, shop: str) -> Mapping[str, Sequence[str]]:
         """Return, per product, the interest ids it is about (its category and their parents, brand, tags)."""
         found: dict[str, list[str]] = defaultdict(list)
-        for row in self.engine.stream("rows_about", {"shop": shop}):
+        for row in considerate(self.engine.stream("rows_about", {"shop": shop})):
             found[row["source"]].append(row["target"])
         return {product: sorted(found[product]) for product in sorted(found)}
 
@@ -111,7 +112,7 @@ class Writing:
 
     def _nodes(self, table: Table, shop: str) -> Iterator[tuple[RowKey, Row]]:
         """Read nodes the way that writes do, by uid: one that is there but cannot be found so counts as missing."""
-        ids = [record["id"] for record in self.engine.stream(f"ids_{table.kind}", {"shop": shop})]
+        ids = [record["id"] for record in considerate(self.engine.stream(f"ids_{table.kind}", {"shop": shop}))]
         for start in range(0, len(ids), _CHUNK):
             keys: Group = {(table.kind, shop, one): Link() for one in ids[start : start + _CHUNK]}
             yield from self._held(table, keys).items()
@@ -196,7 +197,7 @@ def _matrix(rows: Iterable[Mapping[str, Any]]) -> PurchaseMatrix:
     users: dict[str, int] = {}
     products: dict[str, int] = {}
     found: list[tuple[int, int, int]] = []
-    for row in rows:
+    for row in considerate(rows):
         user = users.setdefault(row["source"], len(users))
         product = products.setdefault(row["target"], len(products))
         found += [(user, product, at) for at in row["times"] or ()]

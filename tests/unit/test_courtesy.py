@@ -6,11 +6,15 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import shared.courtesy
+from services.embedded.preparing import Job, prepared
+from services.embedded.sources import Item, Source
+from services.graph.folding import Folding
 from shared.bus.dispatch import batches
 from shared.bus.port import Message, Position, Record
 from shared.bus.sqlite import SqliteBus
@@ -21,10 +25,16 @@ from shared.courtesy import Courtesy, answering, considerate
 from shared.decisions import decided
 from shared.history.port import Entry
 from shared.history.sqlite import SqliteHistory
+from shared.knowledge.bulk import gathered
+from shared.knowledge.derived import _present
 from shared.knowledge.insight import Insight, Parameters
 from shared.knowledge.rows import Link, digest
+from shared.knowledge.writing import Writing
 
 LONG = 60.0  # seconds: longer than any test waits for what does happen, be the disk ever so busy
+FILE = Path("items.ndjson")
+JOB = Job("shop", "purchases", FILE, {}, {})
+ITEMS = Source(FILE, 1, 1, lambda _: iter([Item(1, {}, "no item")]))
 
 
 class Work(threading.Thread):
@@ -93,6 +103,37 @@ def test_pieces_come_in_order_and_none_is_lost() -> None:
     assert list(Courtesy().considerate(iter("abc"))) == ["a", "b", "c"]
 
 
+def test_another_process_is_told_while_it_works_for_this_one() -> None:
+    courtesy, told = Courtesy(), SimpleNamespace(value=0)
+    with courtesy.answering(), courtesy.telling(told):
+        assert told.value == 1
+    assert told.value == 1  # nobody looks any more
+    with courtesy.telling(told):
+        assert told.value == 0
+        with courtesy.answering():
+            with courtesy.answering():
+                assert told.value == 1
+            assert told.value == 1
+        assert told.value == 0
+
+
+def test_no_piece_is_begun_while_the_process_it_is_done_for_answers() -> None:
+    courtesy, answers = Courtesy(longest=LONG), SimpleNamespace(value=1)
+    courtesy.heed(answers)
+    work = Work(courtesy.considerate(range(3)))
+    assert work.begin() == 0
+    answers.value = 0
+    assert work.end() == 3
+
+
+def test_nor_does_its_endless_answering_hold_work_up_for_good() -> None:
+    courtesy = Courtesy(longest=0.001)
+    courtesy.heed(SimpleNamespace(value=1))
+    work = Work(courtesy.considerate(range(100)))
+    work.start()
+    assert work.end() == 100
+
+
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared.courtesy._courtesy, "_longest", LONG)
@@ -123,6 +164,39 @@ def test_the_ledger_the_bus_and_proofs_give_way(tmp_path: Path) -> None:
         assert [record] == [one.record for one in heard]
         assert held_up(lambda: digest([(("about", "shop", "a", "b"), Link())]))
         assert not held_up(bus.close)
+
+
+class Told(Writing):
+    """A graph with one edge of each kind, which an engine tells of."""
+
+    def __init__(self) -> None:
+        edge = {"source": "milk", "target": "dairy", "times": [1]}
+        engine: Any = SimpleNamespace(stream=lambda *_: iter([edge]), run=lambda *_: [{"uid": "milk"}])
+        self.engine = engine
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize(
+    "task",
+    [
+        lambda: Told().abouts("shop"),
+        lambda: Told().purchases("shop"),
+        lambda: gathered([(("about", "shop", "milk", "dairy"), Link())]),
+        lambda: _present(Told().engine, "product", {"milk"}),
+        lambda: list(prepared(JOB, ITEMS, 0, SystemClock().now)),
+    ],
+    ids=["interests", "purchases", "columns", "nodes", "items"],
+)
+def test_refreshing_rebuilding_and_importing_give_way(task: Callable[[], Any]) -> None:
+    assert held_up(task)
+
+
+@pytest.mark.usefixtures("patient")
+def test_reading_the_ledger_gives_way(tmp_path: Path) -> None:
+    with closing(SqliteHistory(tmp_path / "history.db")) as history:
+        place = Position("log", USERS, 0, 0)
+        history.record([Entry("shop", Kind.USER, "1", "digest", place, "ann", None, 0, "user", b"{}")], [place])
+        assert held_up(lambda: Folding(history, lambda: None).read([]))
 
 
 class Watched:
