@@ -16,6 +16,7 @@ import ladybug
 
 from shared.errors import TastegraphError, UnavailableError
 from shared.knowledge.execution import execute
+from shared.knowledge.ladybug_kept import Kept
 from shared.knowledge.tables import COMMUNITY, DERIVED, EDGES, LABELS, NODES, DerivedTable, Table
 
 FORMAT = 4
@@ -49,6 +50,7 @@ class Generation:
         self._retired = False
         self.writer = ladybug.Connection(self._database)
         self.complete = False
+        self.kept = Kept()
 
     @classmethod
     def create(cls, directory: Path, memory_mb: int) -> Generation:

@@ -20,9 +20,11 @@ from shared.knowledge.memory import give_back
 from shared.knowledge.reading import Reading
 from shared.knowledge.rows import Digests, Row, RowKey, digest
 from shared.knowledge.writing import Writing, put_watermarks
+from shared.logs import logger
 
 T = TypeVar("T")
 
+_log = logger("graph")
 _LOADING_MB = 512  # least buffer pool while filling in bulk: a copy of a million edges does not fit in half of it
 _MANIFEST = "manifest.json"
 
@@ -51,6 +53,7 @@ class LadybugKnowledge(Reading, Writing):
         finally:
             self._loading = False
             _give_back()
+        self._warm(generation)
         self.engine.switch(generation)
         return proof
 
@@ -122,6 +125,16 @@ class LadybugKnowledge(Reading, Writing):
     def close(self) -> None:
         """Let go of the files."""
         self.engine.close()
+
+    def _warm(self, generation: Generation) -> None:
+        """Read about somebody: who is answered first after the switch need not wait for what serves all who follow."""
+        try:
+            with self.engine.looking_at(generation):
+                for shop in self.shops()[:1]:
+                    for user_id in self.users(shop, limit=1):
+                        self.insight(shop, user_id)
+        except Exception as error:  # noqa: BLE001 (whatever it is: the graph is proved, and counts)
+            _log.warning("graph.cold", error=type(error).__name__)
 
     def _built(
         self,

@@ -39,7 +39,6 @@ class LadybugEngine:
         self._in_transaction = threading.local()
         directory.mkdir(parents=True, exist_ok=True)
         self.current, self.reason = self._open()
-        self._kept = self.current, Kept()
 
     def run(
         self, name: str, parameters: Mapping[str, Any] | None = None, *, within: float | None = None
@@ -63,7 +62,7 @@ class LadybugEngine:
 
     def check_filled(self) -> None:
         """Refuse to be read while the current generation was never filled: the old one was damaged, say."""
-        if not self.current.complete:
+        if not self._here().complete:
             raise UnavailableError(self.reason or "the graph was never filled from the ledger")
 
     def near(self, shop: str, user_id: str) -> LadybugNear | None:
@@ -75,7 +74,7 @@ class LadybugEngine:
         """Return the edges around nodes, statement by statement, by the way over bare offsets."""
         until, found = monotonic() + within, {}
         with self._reader() as (reader, generation):
-            ids = self._kept_of(generation).ids
+            ids = generation.kept.ids
             for name, uid in product(names, uids):
                 with limited(reader, until - monotonic()):
                     found[name, uid] = around(reader, ids, name, uid, limit)
@@ -85,12 +84,7 @@ class LadybugEngine:
     def lend(self) -> Iterator[tuple[Any, Kept]]:
         """Lend a connection to the current generation for reading, with what is kept of it."""
         with self._reader() as (reader, generation):
-            yield reader, self._kept_of(generation)
-
-    def _kept_of(self, generation: Generation) -> Kept:
-        if self._kept[0] is not generation:
-            self._kept = generation, Kept()
-        return self._kept[1]
+            yield reader, generation.kept
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -122,6 +116,15 @@ class LadybugEngine:
         with self._transaction_on(generation):
             yield
 
+    @contextlib.contextmanager
+    def looking_at(self, generation: Generation) -> Iterator[None]:
+        """Let this thread's reads go to a generation that is not current yet."""
+        self._in_transaction.looks_at = generation
+        try:
+            yield
+        finally:
+            self._in_transaction.looks_at = None
+
     def switch(self, generation: Generation) -> None:
         """Make a finished generation the current one, durably, then let go of the old one."""
         with self.writing:
@@ -132,7 +135,7 @@ class LadybugEngine:
 
     def forget(self) -> None:
         """Forget what is kept in memory: nodes may have got other names."""
-        self._kept = self.current, Kept()
+        self.current.kept = Kept()
 
     def close(self) -> None:
         """Let go of the files."""
@@ -158,18 +161,22 @@ class LadybugEngine:
             raise
         finally:
             self._in_transaction.writer = None
-            if self._kept[0] is generation:  # else who reads after this begins with nothing
-                self._kept[1].forget(self._in_transaction.ran)
+            generation.kept.forget(self._in_transaction.ran)
+
+    def _here(self) -> Generation:
+        """Return where this thread reads."""
+        looks_at: Generation | None = getattr(self._in_transaction, "looks_at", None)
+        return looks_at or self.current
 
     @contextlib.contextmanager
     def _reader(self) -> Iterator[tuple[Any, Generation]]:
         while True:
-            generation = self.current
+            generation = self._here()
             with contextlib.ExitStack() as stack:
                 try:
                     reader = stack.enter_context(generation.reader())
                 except UnavailableError:
-                    if generation is self.current:
+                    if generation is self._here():
                         raise
                     continue  # it was retired just now: its successor answers
                 yield reader, generation
