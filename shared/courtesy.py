@@ -1,8 +1,8 @@
 """Who is answered goes first: background work gives way between two of its pieces meanwhile, within bounds.
 
 Python runs one thread at a time. Answering with 30 ms of computing took 77 ms beside a consumer that records a year of
-purchases, since the two took turns. The consumer loses little by waiting: it has the lock to itself afterwards. So do
-processes that work for this one: cores, too, are few.
+purchases, since the two took turns. The consumer loses little by waiting: it has the lock to itself afterwards.
+Processes that work for this one wait, too, for cores are few.
 """
 
 from __future__ import annotations

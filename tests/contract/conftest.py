@@ -134,6 +134,20 @@ def empty_neo4j_url(neo4j_url):
     return neo4j_url
 
 
+@pytest.fixture
+def opened(empty_neo4j_url):
+    """Open an emptied Neo4j, again and again as so many workers do; what was opened is closed in the end."""
+    running = []
+
+    def open_one() -> Neo4jKnowledge:
+        running.append(Neo4jKnowledge(empty_neo4j_url, remembers=0.05))
+        return running[-1]
+
+    yield open_one
+    for one in running:
+        one.close()
+
+
 @pytest.fixture(params=[ladybug, pytest.param(neo4j, marks=pytest.mark.servers)])
 def open_unfilled(request):
     """Open the graph engine under test, again and again on the same graph, which was never filled from a ledger."""

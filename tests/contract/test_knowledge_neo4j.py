@@ -59,19 +59,6 @@ def offered(knowledge: Neo4jKnowledge, delta, position: Position) -> None:
     pytest.fail("never taken")
 
 
-@pytest.fixture
-def opened(empty_neo4j_url):
-    running = []
-
-    def open_one() -> Neo4jKnowledge:
-        running.append(Neo4jKnowledge(empty_neo4j_url, remembers=0.05))
-        return running[-1]
-
-    yield open_one
-    for one in running:
-        one.close()
-
-
 def in_the_graph(url: str, query: str) -> list[dict]:
     with GraphDatabase.driver(url.replace(f"neo4j:{PASSWORD}@", ""), auth=("neo4j", PASSWORD)) as driver:
         return [dict(row) for row in driver.execute_query(query).records]

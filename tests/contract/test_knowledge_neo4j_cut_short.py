@@ -14,7 +14,6 @@ from servers.neo4j import PASSWORD
 from servers.toxiproxy import Proxy
 
 from shared.errors import UnavailableError
-from shared.knowledge.neo4j import Neo4jKnowledge
 from shared.knowledge.neo4j_driver import Connection
 from shared.knowledge.neo4j_engine import FORMAT, Pointer
 from shared.knowledge.neo4j_text import constraints, generations_in, schema
@@ -31,20 +30,12 @@ def ask(empty_neo4j_url):
 
 
 @pytest.fixture
-def opened(empty_neo4j_url):
-    running = []
-
-    def open_one() -> Neo4jKnowledge:
-        running.append(Neo4jKnowledge(empty_neo4j_url, remembers=0.05))
-        return running[-1]
-
-    yield open_one
-    engine = open_one().engine
+def opened(opened):
+    yield opened
+    engine = opened().engine
     for number in generations_in(engine.connection.names_of_indexes()):
         if number >= FIRST:
             engine.remove(number)
-    for one in running:
-        one.close()
 
 
 def half_made(ask) -> set[str]:
