@@ -36,7 +36,7 @@ class LadybugEngine:
         self.directory = directory
         self.memory_mb = memory_mb
         self.writing = threading.RLock()
-        self._in_transaction = threading.local()
+        self._local = threading.local()
         directory.mkdir(parents=True, exist_ok=True)
         self.current, self.reason = self._open()
 
@@ -44,17 +44,17 @@ class LadybugEngine:
         self, name: str, parameters: Mapping[str, Any] | None = None, *, within: float | None = None
     ) -> list[dict[str, Any]]:
         """Run a statement and return its rows."""
-        if within is None or getattr(self._in_transaction, "writer", None) is not None:
+        if within is None or getattr(self._local, "writer", None) is not None:
             return list(self.stream(name, parameters))
         with self._reader() as (reader, _), limited(reader, within):
             return execute(reader, statements()[name], parameters)
 
     def stream(self, name: str, parameters: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """Run a statement and yield its rows."""
-        writer = getattr(self._in_transaction, "writer", None)
+        writer = getattr(self._local, "writer", None)
         if writer is not None:
             if name in MAKE_STALE:
-                self._in_transaction.ran.append((name, parameters or {}))
+                self._local.ran.append((name, parameters or {}))
             yield from stream(writer, statements()[name], parameters)
             return
         with self._reader() as (reader, _):
@@ -67,7 +67,7 @@ class LadybugEngine:
 
     def near(self, shop: str, user_id: str) -> LadybugNear | None:
         """Return the way over bare offsets; in a transaction, what was written but not committed has none."""
-        writes = getattr(self._in_transaction, "writer", None) is not None
+        writes = getattr(self._local, "writer", None) is not None
         return None if writes else LadybugNear(self, shop, user_id)
 
     def around(self, names: Sequence[str], uids: Sequence[str], limit: int, within: float) -> Around:
@@ -98,7 +98,7 @@ class LadybugEngine:
             {name: arrow(values, type_) for (name, values), type_ in zip(columns.items(), types, strict=True)}
         )
         # No COPY: committing one brings the engine's whole log into the file, for seconds, while everyone waits.
-        execute(self._in_transaction.writer, creation(label, tuple(columns)), {"rows": table})
+        execute(self._local.writer, creation(label, tuple(columns)), {"rows": table})
 
     def hold(self, kind: str, rows: Sequence[Mapping[str, Any]]) -> bool:
         """Do nothing: one transaction writes at a time."""
@@ -119,11 +119,11 @@ class LadybugEngine:
     @contextlib.contextmanager
     def looking_at(self, generation: Generation) -> Iterator[None]:
         """Let this thread's reads go to a generation that is not current yet."""
-        self._in_transaction.looks_at = generation
+        self._local.looks_at = generation
         try:
             yield
         finally:
-            self._in_transaction.looks_at = None
+            self._local.looks_at = None
 
     def switch(self, generation: Generation) -> None:
         """Make a finished generation the current one, durably, then let go of the old one."""
@@ -144,10 +144,10 @@ class LadybugEngine:
 
     @contextlib.contextmanager
     def _transaction_on(self, generation: Generation) -> Iterator[None]:
-        if getattr(self._in_transaction, "writer", None) is not None:
+        if getattr(self._local, "writer", None) is not None:
             raise RuntimeError("a transaction is open in this thread already")
         execute(generation.writer, "BEGIN TRANSACTION")
-        self._in_transaction.writer, self._in_transaction.ran = generation.writer, []
+        self._local.writer, self._local.ran = generation.writer, []
         try:
             yield
             execute(generation.writer, "COMMIT")
@@ -160,12 +160,12 @@ class LadybugEngine:
                 self.reason = "the graph engine's memory was used up"
             raise
         finally:
-            self._in_transaction.writer = None
-            generation.kept.forget(self._in_transaction.ran)
+            self._local.writer = None
+            generation.kept.forget(self._local.ran)
 
     def _here(self) -> Generation:
         """Return where this thread reads."""
-        looks_at: Generation | None = getattr(self._in_transaction, "looks_at", None)
+        looks_at: Generation | None = getattr(self._local, "looks_at", None)
         return looks_at or self.current
 
     @contextlib.contextmanager

@@ -100,13 +100,16 @@ def schema(generation: int) -> Iterator[str]:
     """
     made = list(_made(generation))
     yield from made
-    names = [text.split()[2] for text in made]
-    yield f"UNWIND {names} AS name CALL db.awaitIndex(name, 60) RETURN 0 AS done"
+    yield f"UNWIND {[*map(_called, made)]} AS name CALL db.awaitIndex(name, 60) RETURN 0 AS done"
 
 
 def constraints(generation: int) -> set[str]:
     """Return what a generation's constraints are called, and with them the indexes that they own."""
-    return {text.split()[2] for text in _made(generation) if text.startswith("CREATE CONSTRAINT")}
+    return {_called(text) for text in _made(generation) if text.startswith("CREATE CONSTRAINT")}
+
+
+def _called(creation: str) -> str:
+    return creation.split()[2]
 
 
 def _made(generation: int) -> Iterator[str]:

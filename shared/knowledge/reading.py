@@ -23,7 +23,7 @@ from shared.knowledge.near import Near
 from shared.knowledge.neighbourhoods import check, draw
 from shared.knowledge.patience import SECONDS, Patience
 from shared.knowledge.reading_facts import FOREVER, Horizon, Purchase, product_of, traits
-from shared.knowledge.reading_insight import insight_of, interests_of, matches_of, purchases_of, shop_of, user_of
+from shared.knowledge.reading_insight import insight_of, interested_of, interests_of, purchases_of, shop_of, user_of
 from shared.knowledge.rows import uid
 from shared.knowledge.segments import MOST, Filter, among
 
@@ -83,9 +83,8 @@ class Reading:
         user = user_of(engine, shop, user_id)
         if user is None:
             return None
-        start = {"uid": uid("user", shop, user_id)}
         bought = [one for one in purchases_of(engine, engine.near(shop, user_id), shop, user_id) if one.times]
-        rows, matches = engine.run("interests_of", start), matches_of(engine, shop, user_id)
+        rows, matches = interested_of(engine, shop, user_id, user)
         return Profile(
             user_id=user_id,
             traits=traits(user.facts),

@@ -49,9 +49,9 @@ def insight_of(
     quick = engine.near(shop, user_id)
     purchases = purchases_of(engine, quick, shop, user_id)
     reacted = engine.run("reactions_of", start) if user and user.reacted else []
-    interested = engine.run("interests_of", start) if user and user.interested else []
+    interested, matches = interested_of(engine, shop, user_id, user)
     horizon = Horizon(until, min(until, told.last_at or _latest(interested, reacted)))
-    view = _viewpoint(engine, (shop, user_id), (purchases, interested), horizon, told, hindsight, near, quick)
+    view = _viewpoint(engine, (shop, user_id), (purchases, interested, matches), horizon, told, hindsight, near, quick)
     return Insight(
         shop=shop,
         user_id=user_id,
@@ -88,7 +88,7 @@ def _told(engine: Engine, shop: str, hindsight: Hindsight | None) -> Fitted:
 def _viewpoint(
     engine: Engine,
     whose: tuple[str, str],
-    rows: tuple[Sequence[Purchase], Sequence[Record]],
+    rows: tuple[Sequence[Purchase], Sequence[Record], Matches],
     horizon: Horizon,
     told: Fitted,
     hindsight: Hindsight | None,
@@ -97,7 +97,7 @@ def _viewpoint(
 ) -> Viewpoint:
     """Return from where a user's paths start: what was bought and what they are interested in, as far as it is seen."""
     shop, user_id = whose
-    purchases, interested = rows
+    purchases, interested, matches = rows
     past = horizon.present < told.last_at
     bought = _bought(purchases, horizon.present)
     if hindsight:
@@ -105,7 +105,6 @@ def _viewpoint(
         bought = tuple(structs.replace(one, product=hindsight.seen(one.product)) for one in bought)
     elif near is None and not past:
         near = quick
-    matches = matches_of(engine, shop, user_id) if interested else {}
     return Viewpoint(
         shop=shop,
         user_id=user_id,
@@ -147,8 +146,14 @@ def user_of(engine: Engine, shop: str, user_id: str) -> User | None:
     return User(read_facts(found[0]["facts"]), found[0]["reacted"], found[0]["interested"]) if found else None
 
 
-def matches_of(engine: Engine, shop: str, user_id: str) -> Matches:
-    """Return which categories a user's free words were matched to."""
+def interested_of(engine: Engine, shop: str, user_id: str, user: User | None) -> tuple[Sequence[Record], Matches]:
+    """Return what a user is interested in, and which categories their free words were matched to; many say nothing."""
+    if not user or not user.interested:
+        return [], {}
+    return engine.run("interests_of", {"uid": uid("user", shop, user_id)}), _matches_of(engine, shop, user_id)
+
+
+def _matches_of(engine: Engine, shop: str, user_id: str) -> Matches:
     matches: Matches = defaultdict(list)
     for row in engine.run("matches_of", {"uid": uid("user", shop, user_id)}):
         matches[row["id"]].append((row["category"], row["likeness"]))
